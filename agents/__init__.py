@@ -1,0 +1,30 @@
+"""Who draws and who looks: senders, receivers, biases, communities."""
+
+from agents.bias import AnyBias, Bias, Played, bias, biases
+from agents.biases import Ink, Likeness, Tremor
+from agents.community import Community, CommunityConfig, Pair
+from agents.eye import View
+from agents.moment import Moment
+from agents.receiver import Receiver, ReceiverConfig
+from agents.sender import Sender, SenderConfig, StrokesConfig
+
+__all__ = [
+    "AnyBias",
+    "Bias",
+    "Community",
+    "CommunityConfig",
+    "Ink",
+    "Likeness",
+    "Moment",
+    "Pair",
+    "Played",
+    "Receiver",
+    "ReceiverConfig",
+    "Sender",
+    "SenderConfig",
+    "StrokesConfig",
+    "Tremor",
+    "View",
+    "bias",
+    "biases",
+]

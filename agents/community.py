@@ -1,0 +1,153 @@
+"""Senders, receivers, and who meets whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from agents.bias import Bias
+from agents.eye import Pictures, View
+from agents.moment import Moment
+from agents.receiver import Receiver, ReceiverConfig
+from agents.sender import Sender, SenderConfig
+from perception import Convnet, ConvnetTrunk, Trunks
+from raster import Strokes
+from raster.shapes import Float, Int, Tensor
+
+
+class Full(BaseModel):
+    """Everybody meets everybody, equally often."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: Literal["full"] = "full"
+
+    def matrix(self, senders: int, receivers: int) -> Float[Tensor, "s r"]:
+        """Weights of meeting, [S, R]."""
+        return torch.ones(senders, receivers)
+
+
+class CommunityConfig(BaseModel):
+    """How many agents, and who plays with whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    senders: int = Field(1, ge=1, le=1024)
+    receivers: int = Field(1, ge=1, le=1024)
+    topology: Full = Full()
+    """Who meets whom."""
+    meetings: int | None = Field(None, ge=1)
+    """Pairs that play in one step; max(senders, receivers) when left out."""
+    executor: Literal["auto", "loop"] = "auto"
+    """How the agents of a step are run; ``loop`` runs pair after pair, and ``auto`` takes it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sender and a receiver at one moment, biases included: what a game plays with."""
+
+    sender: Sender
+    receiver: Receiver
+    biases: Sequence[Bias]
+    step: int
+    training: bool
+
+    def _moment(self, role: str, generator: torch.Generator) -> Moment:
+        return Moment(self.step, role, generator, self.training)
+
+    def _see(self, view: View, moment: Moment) -> View:
+        for each in self.biases:
+            view = each.see(view, moment)
+        return view
+
+    def draw(self, view: View, generator: torch.Generator) -> Strokes:
+        """What the sender draws of ``view`` (B pictures): strokes with points [B, N, P, 2]."""
+        moment = self._moment("sender", generator)
+        strokes = self.sender.draw(self._see(view, moment), moment)
+        for each in self.biases:
+            strokes = each.move(strokes, moment)
+        return strokes
+
+    def score(
+        self,
+        canvas: Float[Tensor, "b h w"],
+        pool: View,
+        pools: int,
+        pool_of: Int[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b k"]:
+        """The receiver's scores of each game's candidates (``Receiver.score``)."""
+        moment = self._moment("receiver", generator)
+        return self.receiver.score(canvas, self._see(pool, moment), pools, pool_of, moment)
+
+    def score_photo(
+        self, shown: View, pool: View, pools: int, pool_of: Int[Tensor, " b"], generator: torch.Generator
+    ) -> Float[Tensor, "b k"]:
+        """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
+        moment = self._moment("receiver", generator)
+        message = self.receiver.embed_photos(self._see(shown, moment), moment)
+        photos = self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
+        return self.receiver.compare(message, photos, pool_of)
+
+
+class Community(nn.Module):
+    """All agents of a run, and the learned trunks that they share.
+
+    Parameters are initialised from ``seed`` alone and leave the global random state as it was.
+    """
+
+    matrix: Tensor
+
+    def __init__(
+        self,
+        config: CommunityConfig,
+        sender: SenderConfig,
+        receiver: ReceiverConfig,
+        pictures: Pictures,
+        canvas: int,
+        trunks: Trunks,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.commons: dict[ConvnetTrunk, Convnet] = {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.senders = nn.ModuleList(Sender(sender, pictures, self._convnet) for _ in range(config.senders))
+            self.receivers = nn.ModuleList(
+                Receiver(receiver, pictures, canvas, trunks, self._convnet) for _ in range(config.receivers)
+            )
+        self.shared = nn.ModuleList(self.commons.values())
+        # A community on the meta device (the shape-only test) still draws real pairs.
+        self.matrix = config.topology.matrix(config.senders, config.receivers)
+
+    def _convnet(self, config: ConvnetTrunk) -> Convnet:
+        if not config.shared:
+            return Convnet.of(config)
+        if config not in self.commons:
+            self.commons[config] = Convnet.of(config)
+        return self.commons[config]
+
+    def sample(self, generator: torch.Generator) -> list[tuple[int, int]]:
+        """Who plays with whom in this step: (sender, receiver) pairs drawn from the matrix, repeats allowed."""
+        count = self.config.meetings or max(self.config.senders, self.config.receivers)
+        cells = torch.multinomial(self.matrix.flatten(), count, replacement=True, generator=generator)
+        return [divmod(int(cell), self.config.receivers) for cell in cells]
+
+    def pair(self, sender: int, receiver: int, biases: Sequence[Bias], step: int, training: bool) -> Pair:
+        """Sender and receiver by number, with the biases of the run."""
+        s, r = self.senders[sender], self.receivers[receiver]
+        assert isinstance(s, Sender)
+        assert isinstance(r, Receiver)
+        return Pair(s, r, biases, step, training)
+
+    def members(self) -> dict[str, nn.Module]:
+        """Every agent (and shared trunk) by the name its tensors have in a checkpoint."""
+        named: dict[str, nn.Module] = {}
+        for kind in ("senders", "receivers", "shared"):
+            for number, module in enumerate(getattr(self, kind)):
+                named[f"{kind}.{number}"] = module
+        return named

@@ -1,0 +1,161 @@
+"""Who looks: a sketch and a pool of photos to a score a candidate."""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from agents.eye import Eye, Pictures, View
+from agents.moment import Moment
+from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig, Trunks
+from raster import CanvasConfig, Strokes
+from raster.shapes import Float, Int, Tensor
+
+
+class ConvnetReader(BaseModel):
+    """Reads the canvas with a small learned convnet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: Literal["convnet"] = "convnet"
+    channels: tuple[int, ...] = (32, 64, 96)
+    """Channels of each layer; every layer shrinks the canvas."""
+
+
+class TrunkReader(BaseModel):
+    """Reads the canvas with a frozen trunk and a learned projection, as Learning to Draw does.
+
+    Features are standardised a channel by what random lines give; where trunk and level are the eye's own, the
+    projection starts as a copy of the eye's: before it learns, the receiver looks at drawings as at photos.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: Literal["trunk"] = "trunk"
+    trunk: TimmTrunk = TimmTrunk()
+    level: int = Field(3, ge=0, le=4)
+    """Which level of the trunk's pyramid is projected."""
+
+
+ReaderConfig = Annotated[ConvnetReader | TrunkReader, Field(discriminator="kind")]
+
+
+class ReceiverConfig(BaseModel):
+    """A looking agent: an eye for photos, a reader for sketches, and how the two are compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    trunk: TrunkConfig = Field(TimmTrunk(), discriminator="kind")
+    """Whose features of the candidates it sees."""
+    levels: tuple[Annotated[int, Field(ge=0)], ...] = Field((3,), min_length=1)
+    """Which levels of the trunk's pyramid: 0 is the finest."""
+    reader: ReaderConfig = ConvnetReader()
+    """How it reads the canvas."""
+    hidden: int = Field(256, ge=1)
+    """Width of the hidden layers."""
+    dims: int = Field(128, ge=1)
+    """Length D of the vectors that are compared."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Dropout rate on the trunk's features."""
+    score: Literal["cosine", "dot"] = "cosine"
+    """``cosine`` times a learned temperature (at most 50), or the paper's plain dot product."""
+    temperature: float = Field(10.0, gt=0, le=50)
+    """Where the learned temperature starts (``cosine`` only)."""
+
+
+class Receiver(nn.Module):
+    """Embeds the canvas and the candidates in one space and scores each candidate.
+
+    Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
+    cost G x K embeddings and one matrix product.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        pictures: Pictures,
+        canvas: int,
+        trunks: Trunks,
+        convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, convnet)
+        self.photo = nn.Linear(config.hidden, config.dims)
+        self._trunks = trunks  # frozen and shared: never among this agent's parameters
+        reader = config.reader
+        self.reader = Convnet(1, reader.channels) if isinstance(reader, ConvnetReader) else None
+        with torch.no_grad():
+            blank = self.photo.weight.new_zeros(1, canvas, canvas)
+            if isinstance(reader, TrunkReader):
+                lines = self._features(_random_lines(canvas, trunks.device))
+                self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))
+                self.register_buffer("std", lines.std(dim=(0, 2, 3)) + 1e-3)
+                blank = blank.to(trunks.device)
+            flat = self._read(blank).shape[1]
+        first, last = nn.Linear(flat, config.hidden), nn.Linear(config.hidden, config.dims)
+        if isinstance(reader, TrunkReader) and (reader.trunk, (reader.level,)) == (config.trunk, config.levels):
+            first.load_state_dict(self.eye.project.state_dict())
+            last.load_state_dict(self.photo.state_dict())
+        self.sketch = nn.Sequential(first, nn.ReLU(), last)
+        self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
+
+    def _read(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b f"]:
+        if self.reader is not None:
+            return self.reader(canvas[:, None]).flatten(1)
+        x = (self._features(canvas).to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
+        return x.flatten(1)
+
+    def _features(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b c h2 w2"]:
+        reader = self.config.reader
+        assert isinstance(reader, TrunkReader)
+        paper = (1.0 - canvas.float())[:, None].expand(-1, 3, -1, -1)  # [B, 3, H, W]: black ink on white
+        return self._trunks[reader.trunk](paper, [reader.level])[0]
+
+    def embed_canvas(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b d"]:
+        """Sketches to vectors (unit length under ``cosine``)."""
+        return self._unit(self.sketch(self._read(canvas)))
+
+    def embed_photos(self, view: View, moment: Moment) -> Float[Tensor, "n d"]:
+        """Photos to vectors (unit length under ``cosine``)."""
+        return self._unit(self.photo(torch.relu(self.eye(view, moment))))
+
+    def _unit(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, dim=-1) if self.config.score == "cosine" else x
+
+    def compare(
+        self, message: Float[Tensor, "b d"], pools: Float[Tensor, "g k d"], pool_of: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b k"]:
+        """Scores of each game's message against the candidates of its own pool."""
+        scores = torch.einsum("bd,gkd->bgk", message, pools)
+        scores = scores[torch.arange(len(message), device=scores.device), pool_of]
+        if self.config.score == "cosine":
+            scores = scores * self.scale.clamp(max=math.log(50.0)).exp()
+        return scores
+
+    def score(
+        self, canvas: Float[Tensor, "b h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
+    ) -> Float[Tensor, "b k"]:
+        """Score every candidate of each game.
+
+        Args:
+            canvas: ink in [0, 1].
+            pool: the candidates of all pools, G x K pictures, pool after pool.
+            pools: how many pools, G.
+            pool_of: which pool each game is played on.
+            moment: step and noise.
+        """
+        photos = self.embed_photos(pool, moment).unflatten(0, (pools, -1))  # [G, K, D]
+        return self.compare(self.embed_canvas(canvas), photos, pool_of)
+
+
+def _random_lines(size: int, device: torch.device) -> Float[Tensor, "b h w"]:
+    """64 canvases of 20 random lines, always the same: what drawings are like before anybody draws."""
+    points = torch.rand(64, 20, 2, 2, generator=torch.Generator().manual_seed(0)) * 1.8 - 0.9
+    return CanvasConfig(size=size).draw(Strokes(points=points.to(device)), 0)

@@ -1,0 +1,35 @@
+"""What the agents talk about: pictures, where they come from, and which are kept for the test."""
+
+from games.pictures.album import Album
+from games.pictures.config import (
+    DigitPictures,
+    EmojiPictures,
+    FolderPictures,
+    HeldOutArtists,
+    PicturesConfig,
+    SplitConfig,
+    TorchvisionPictures,
+)
+from games.pictures.describe import describe
+from games.pictures.errors import PicturesUnavailable
+from games.pictures.gallery import Gallery, PictureView
+from games.pictures.load import load_album, load_gallery
+from games.pictures.splits import Split
+
+__all__ = [
+    "Album",
+    "DigitPictures",
+    "EmojiPictures",
+    "FolderPictures",
+    "Gallery",
+    "HeldOutArtists",
+    "PictureView",
+    "PicturesConfig",
+    "PicturesUnavailable",
+    "Split",
+    "SplitConfig",
+    "TorchvisionPictures",
+    "describe",
+    "load_album",
+    "load_gallery",
+]

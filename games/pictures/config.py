@@ -1,0 +1,115 @@
+"""What a config may say about pictures."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Axis = Literal["picture", "class", "artist"]
+TorchvisionName = Literal[
+    "mnist", "kmnist", "fashion-mnist", "omniglot", "cifar10", "cifar100", "stl10", "caltech101", "celeba"
+]
+
+
+class HeldOutArtists(BaseModel):
+    """Artists kept from training, by name. Near twins (two versions of one hand) stay together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    validation: tuple[str, ...] = ()
+    """Artists that choices are made on."""
+    test: tuple[str, ...] = ()
+    """Artists that nobody sees until the end."""
+
+
+class SplitConfig(BaseModel):
+    """Which pictures are for learning, which for choosing (validation), which for the final figures (test)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    by: tuple[Axis, ...] | None = Field(None, min_length=1)
+    """What is new in a test: ``picture`` (pictures of known classes), ``class`` (whole classes) and, beside either or
+    alone, ``artist``. Left out: class and artist where there are several artists, else picture."""
+    validation: float = Field(0.1, ge=0, lt=1)
+    """The part held out for validation, of whatever is split."""
+    test: float = Field(0.15, ge=0, lt=1)
+    """The part held out for the test."""
+    artists: HeldOutArtists | None = None
+    """Artists to hold out. Left out: drawn by the seed, in the same parts, from those who drew nearly everything."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Draws the split. Its own, so that runs of several seeds are measured on the same pictures."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "SplitConfig":
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} leave nothing to train on: "
+                "together they must stay below 1"
+            )
+        if self.by is not None:
+            if len(set(self.by)) < len(self.by):
+                raise ValueError(f"by names something twice: {', '.join(self.by)}")
+            if {"picture", "class"} <= set(self.by):
+                raise ValueError("by takes picture or class, not both: pictures of an unseen class are unseen anyway")
+            if self.artists is not None and "artist" not in self.by:
+                raise ValueError("artists are held out only where by names artist")
+        return self
+
+
+class _Common(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    size: int = Field(64, ge=8, le=1024)
+    """Pictures are size x size pixels."""
+    split: SplitConfig = SplitConfig()
+    """Which pictures are for training, validation and test."""
+    views: int = Field(1, ge=1, le=16)
+    """Versions of each training picture: the original, its mirror image, then ones turned, scaled and shifted a
+    little. Their features are cached too, so they cost memory and a first pass, but no step becomes slower."""
+
+
+class EmojiPictures(_Common):
+    """853 things drawn by up to nine artists, in five groups. Fetched once (30 MB), then kept in the cache."""
+
+    kind: Literal["emoji"] = "emoji"
+    otherwise: str | None = None
+    """A preset to run instead when these pictures cannot be had (no network on the first run)."""
+
+
+class DigitPictures(_Common):
+    """1,797 handwritten digits that come with scikit-learn: always there. Ten classes, no artists."""
+
+    kind: Literal["digits"] = "digits"
+
+
+class _Files(_Common):
+    per_class: int | None = Field(None, ge=1)
+    """At most this many pictures of a class, drawn by the split's seed; all when left out."""
+    fit: Literal["crop", "pad"] = "crop"
+    """How a picture becomes square: its middle is cut out, or it is set on white."""
+
+
+class FolderPictures(_Files):
+    """Your own pictures: one sub-folder a class, named like it."""
+
+    kind: Literal["folder"] = "folder"
+    path: str = Field(min_length=1)
+    """The folder that holds the sub-folders; relative to where the command is run."""
+
+
+class TorchvisionPictures(_Files):
+    """A data set that torchvision knows, its own training and test pictures taken together and split anew."""
+
+    kind: TorchvisionName
+    per_class: int | None = Field(500, ge=1)
+    """At most this many pictures of a class, drawn by the split's seed; null takes all."""
+    classes: int | None = Field(None, ge=2)
+    """At most this many classes, drawn by the split's seed; all when left out."""
+    data_root: str | None = None
+    """Where the data set lies or is downloaded to, unless the command line says it; else lascaux's cache folder."""
+    download: bool = False
+    """Download it when it is not there."""
+
+
+PicturesConfig = Annotated[
+    EmojiPictures | DigitPictures | FolderPictures | TorchvisionPictures, Field(discriminator="kind")
+]

@@ -1,0 +1,115 @@
+"""Plain data between the room of games and everybody else: a round as it is dealt, a play as it went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+
+from games.pictures import Gallery, PictureView
+from perception import Trunks
+from raster import CanvasConfig, Strokes
+from raster.shapes import Bool, Float, Int, Tensor
+
+
+class Players(Protocol):
+    """What a game needs of those who play it (``agents.Pair`` is one)."""
+
+    def draw(self, view: PictureView, generator: torch.Generator) -> Strokes: ...
+
+    def score(
+        self, canvas: Tensor, pool: PictureView, pools: int, pool_of: Tensor, generator: torch.Generator
+    ) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Round:
+    """B games against G pools of K candidates, as indices into a gallery: no pixels.
+
+    Attributes:
+        pool: picture indices of the candidates, [G, K].
+        target: position of each game's target in its pool, [B], 0 <= target < K.
+        pool_of: which pool each game is played on, [B].
+        shown: picture index that the sender is shown, [B].
+        split: the gallery's split that this was dealt from.
+        seed: seeds all the noise of this round (dropout masks, augmentations).
+        part: which game of a mixture this is.
+    """
+
+    pool: Int[Tensor, "g k"]
+    target: Int[Tensor, " b"]
+    pool_of: Int[Tensor, " b"]
+    shown: Int[Tensor, " b"]
+    split: str
+    seed: int
+    part: int = 0
+
+    def generator(self) -> torch.Generator:
+        """The round's own source of noise, on the CPU."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def to(self, device: torch.device) -> "Round":
+        """The same round with its indices on ``device``."""
+        return replace(
+            self,
+            pool=self.pool.to(device),
+            target=self.target.to(device),
+            pool_of=self.pool_of.to(device),
+            shown=self.shown.to(device),
+        )
+
+
+@dataclass(frozen=True)
+class Play:
+    """How B games went.
+
+    Attributes:
+        round: what was dealt.
+        photo: what the senders were shown, B pictures (lazy).
+        strokes: what they drew, points [B, N, P, 2].
+        canvas: ink, [B, H, W].
+        scores: the receivers' scores of their candidates, [B, K].
+        loss: what each game cost, [B].
+        trunks: the run's frozen trunks, for biases that compare in feature space.
+    """
+
+    round: Round
+    photo: PictureView
+    strokes: Strokes
+    canvas: Float[Tensor, "b h w"]
+    scores: Float[Tensor, "b k"]
+    loss: Float[Tensor, " b"]
+    trunks: Trunks
+
+    @property
+    def choice(self) -> Int[Tensor, " b"]:
+        """The candidate each receiver took, [B]."""
+        return self.scores.argmax(dim=-1)
+
+    @property
+    def correct(self) -> Bool[Tensor, " b"]:
+        """Whether it was the target, [B]."""
+        return self.choice == self.round.target
+
+    @property
+    def probability(self) -> Float[Tensor, " b"]:
+        """How sure each receiver was of its choice: the softmax of its scores there, [B]."""
+        return self.scores.softmax(dim=-1).amax(dim=-1)
+
+
+class Game(Protocol):
+    """What is played. ``deal`` draws a round, ``play`` plays it."""
+
+    def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round: ...
+
+    def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play: ...
+
+    @property
+    def parts(self) -> "Sequence[Game]":
+        """The games of a mixture; the game itself, alone, otherwise."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """A word for journals and tables."""
+        ...

@@ -1,0 +1,211 @@
+"""Frozen networks as feature pyramids."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from perception import weights
+from perception._folding import fold_batch_norms
+from perception._pyramid import Pyramid
+from perception.config import TimmTrunk
+from raster.errors import InputError
+from raster.shapes import Float, Tensor, UInt8
+
+
+class Trunk(nn.Module):
+    """A frozen network that turns pictures into features at several depths (levels). Made by `build_trunk`.
+
+    Always in eval mode, no parameter asks for a gradient; gradients do reach the picture.
+
+    Attributes:
+        key: name, hash of weights, and size: says which features these are, in the names of cached files.
+        channels: channels of each level.
+        strides: pixels of the (resized) picture a side of each level's places.
+        size: pictures are resized to this many pixels a side; None: as they come.
+        passes: how many pictures have gone through so far.
+        folded: how many BatchNorms were folded into convolutions.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        size: int | None,
+        key: str,
+        folded: int = 0,
+    ) -> None:
+        super().__init__()
+        self.pyramid = pyramid
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.size, self.key, self.folded = size, key, folded
+        self.channels, self.strides = pyramid.channels, pyramid.strides
+        self.passes = 0
+        self.requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "Trunk":
+        """Stays in eval mode, whatever a surrounding module is switched to."""
+        return super().train(False)
+
+    def forward(self, rgb: Float[Tensor, "b 3 h w"], levels: Sequence[int]) -> list[Float[Tensor, "b _ _ _"]]:
+        """Features ``[B, C, h, w]`` of pictures in [0, 1] at each of `levels`, in their order.
+
+        Level 0 is the shallowest; nothing deeper than the deepest of `levels` is run. Raises InputError for a level
+        that the network does not have.
+        """
+        self._check(levels)
+        self.passes += rgb.shape[0]
+        if not levels:
+            return []
+        x = rgb if self.size is None else resize(rgb, self.size)
+        x = (x - self.mean) / self.std
+        return self.pyramid(x.contiguous(memory_format=torch.channels_last), levels)
+
+    def extract(
+        self, pixels: UInt8[Tensor, "n 3 h w"], levels: Sequence[int], chunk: int | None = None
+    ) -> list[Float[Tensor, "n _ _ _"]]:
+        """Float16 features of bytes 0..255 at `levels`, without gradients, `chunk` pictures at a time.
+
+        They lie on the device of `pixels`; each chunk is taken to the trunk's. Values beyond float16 are clamped.
+        The chunk is chosen by the pictures' area unless given. Raises InputError when there are no pictures.
+        """
+        self._check(levels)
+        if not len(pixels):
+            raise InputError("no pictures to look at", None, "give at least one")
+        chunk = chunk or self._chunk(pixels)
+        made: list[Tensor] = []
+        half = torch.finfo(torch.float16)
+        with torch.no_grad():
+            for start in range(0, len(pixels), chunk):
+                part = pixels[start : start + chunk]
+                rgb = part.to(self.mean.device).to(torch.float32) / 255
+                features = self(rgb, levels)
+                if not made:
+                    made = [pixels.new_empty((len(pixels), *f.shape[1:]), dtype=torch.float16) for f in features]
+                for whole, feature in zip(made, features, strict=True):
+                    whole[start : start + len(part)] = feature.clamp(half.min, half.max)
+        return made
+
+    def _chunk(self, pixels: UInt8[Tensor, "n 3 h w"]) -> int:
+        # 32 pictures of 64 px was the fastest on a CPU (docs/perception.md): fewer pay for each call, more fall out
+        # of its cache. An accelerator wants more at once.
+        area = pixels.shape[2] * pixels.shape[3] if self.size is None else self.size**2
+        room = (32 if self.mean.device.type == "cpu" else 1024) * 64 * 64
+        return max(1, room // area)
+
+    def shapes(self, levels: Sequence[int], height: int, width: int) -> list[tuple[int, int, int]]:
+        """(C, h, w) of `levels` for pictures of that size, found by running one; not counted in `passes`."""
+        passes = self.passes
+        with torch.no_grad():
+            features = self(self.mean.new_zeros(1, 3, height, width), levels)
+        self.passes = passes
+        return [(f.shape[1], f.shape[2], f.shape[3]) for f in features]
+
+    def _check(self, levels: Sequence[int]) -> None:
+        for level in levels:
+            if not 0 <= level < len(self.channels):
+                have = f"it has {len(self.channels)}, 0 to {len(self.channels) - 1}"
+                raise InputError(f"the trunk {self.key} has no level {level}", None, have)
+
+
+def resize(rgb: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
+    """Pictures at size x size pixels, bilinear, antialiased; as they are if they have that size."""
+    if tuple(rgb.shape[-2:]) == (size, size):
+        return rgb
+    return F.interpolate(rgb, (size, size), mode="bilinear", antialias=True)
+
+
+def build_trunk(config: TimmTrunk, device: torch.device | str = "cpu") -> Trunk:
+    """The frozen network of `config` on `device` ("meta" works too).
+
+    The global random state is left as it was. Raises InputError for a name that timm does not know, for weights that
+    are missing, damaged or of another network, and when the hub cannot be reached.
+    """
+    net, cfg = _features(config)
+    net = net.eval().requires_grad_(False)
+    digest = weights.fingerprint(net)
+    size = config.size
+    if size is None and cfg.get("fixed_input_size"):
+        size = cfg["input_size"][-1]
+    side = size or min(96, cfg["input_size"][-1])
+    picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    folded = fold_batch_norms(net, picture)
+    net = net.requires_grad_(False).to(memory_format=torch.channels_last)
+    mean, std = (
+        (weights.LITE_MEAN, weights.LITE_STD) if config.source in weights.PACKAGES else (cfg["mean"], cfg["std"])
+    )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", config.architecture)
+    key = f"{name}-{digest}-{size or 'full'}"
+    return Trunk(Pyramid(net), mean=mean, std=std, size=size, key=key, folded=folded).to(device)
+
+
+def _features(config: TimmTrunk) -> tuple[Any, dict[str, Any]]:
+    """The feature network with its weights, and timm's notes on it."""
+    options: dict[str, Any] = {"features_only": True}
+    state = weights.state_for(config)
+    if state is not None:
+        options["pretrained_cfg_overlay"] = {"state_dict": dict(state), "source": ""}
+    if config.size is not None and weights.fixed_size(config.architecture):
+        options["img_size"] = config.size
+    try:
+        net = weights.create(config.architecture, pretrained=config.source != "random", **options)
+    except InputError:
+        raise
+    except Exception as error:
+        raise weights.why_not(config, error) from error
+    cfg = dict(net.pretrained_cfg)
+    if state is not None:
+        net.pretrained_cfg["state_dict"] = None  # a second copy of all weights
+    return net, cfg
+
+
+class Trunks:
+    """Every frozen trunk that a run needs, each built once: ``trunks[config]``."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self._built: dict[TimmTrunk, Trunk] = {}
+
+    def __getitem__(self, config: TimmTrunk) -> Trunk:
+        """The trunk of `config`; equal configs share one."""
+        key = config.model_copy(update={"name": config.architecture, "weights": config.source})
+        if key not in self._built:
+            self._built[key] = build_trunk(config, self.device)
+        return self._built[key]
+
+    @property
+    def passes(self) -> int:
+        """Pictures that have gone through any of them so far."""
+        return sum(trunk.passes for trunk in self._built.values())
+
+
+def classify(
+    rgb: Float[Tensor, "b 3 h w"], name: str = "packaged", size: int | None = None
+) -> Float[Tensor, "b classes"]:
+    """ImageNet logits of whole pictures in [0, 1], by the network `packaged` or `judge` with its classifier.
+
+    Pictures are resized to `size` pixels a side (default: what the network was trained on, 224 and 260). Built anew at
+    each call: meant for checks, not for loops.
+    """
+    if name not in weights.PACKAGES:
+        raise InputError(f"only {' and '.join(weights.PACKAGES)} come with a classifier, not {name!r}")
+    config = TimmTrunk(name=name)
+    net = weights.full_network(config.architecture)
+    state = weights.state_for(config)
+    assert state is not None
+    net.load_state_dict(state)
+    net.eval().to(rgb.device)
+    mean = rgb.new_tensor(weights.LITE_MEAN).view(3, 1, 1)
+    std = rgb.new_tensor(weights.LITE_STD).view(3, 1, 1)
+    with torch.no_grad():
+        return net((resize(rgb, size or weights.PACKAGES[name].size) - mean) / std)

@@ -1,0 +1,24 @@
+"""Experiments: config, training, checkpoints, probes, studies, reports, and the command line.
+
+``runs.launch(config) -> Run`` and ``runs.load(folder) -> Run`` are the two doors from Python. They are imported
+when first asked for, so that the command line can show its help without importing torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runs.config import Config
+    from runs.run import Run
+    from runs.start import launch, load
+
+__all__ = ["Config", "Run", "launch", "load"]
+
+_HOMES = {"Config": "runs.config", "Run": "runs.run", "launch": "runs.start", "load": "runs.start"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'runs' has no attribute {name!r}")

@@ -1,0 +1,131 @@
+"""Saving and restoring a run exactly: weights as safetensors, the rest as plain tensors. Loading runs no code."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from agents import Community
+from raster import InputError
+from runs.folder import write_atomic
+
+KEEP = 2
+"""Numbered checkpoints that are kept beside ``last``."""
+
+
+def weights_of(community: Community) -> dict[str, torch.Tensor]:
+    """Every tensor of every agent by name (``senders.0.head.weight``), on the CPU."""
+    tensors: dict[str, torch.Tensor] = {}
+    for name, module in community.members().items():
+        for key, value in module.state_dict().items():
+            tensors[f"{name}.{key}"] = value.detach().cpu().contiguous()
+    return tensors
+
+
+def save(folder: Path, community: Community, step: int, state: dict[str, Any]) -> None:
+    """Write ``step-N`` and then ``last``, each under a temporary name first.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        community: whose weights.
+        step: steps done.
+        state: everything else, of plain types and tensors.
+    """
+    weights = weights_of(community)
+    state = {"step": step, **state}
+    for stem in (f"step-{step:08d}", "last"):
+        # The state goes last: a crash between the two leaves a pair that disagrees about its step.
+        write_atomic(folder / f"{stem}.safetensors", lambda path: save_file(weights, path, {"step": str(step)}))
+        write_atomic(folder / f"{stem}.state", lambda path: torch.save(state, path))
+    for old in sorted(folder.glob("step-*.state"))[:-KEEP]:
+        old.unlink()
+        old.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """The newest whole checkpoint as (weights, state); None when there is none.
+
+    Raises:
+        InputError: a file of it is damaged or of another kind.
+    """
+    for stem in ("last", *(path.stem for path in sorted(folder.glob("step-*.state"), reverse=True))):
+        weights_file, state_file = folder / f"{stem}.safetensors", folder / f"{stem}.state"
+        if not (weights_file.exists() and state_file.exists()):
+            continue
+        weights, step = load_weights(weights_file)
+        state = _load_state(state_file)
+        if state["step"] == step:
+            return weights, state
+    return None
+
+
+def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], int]:
+    """The tensors of a weight file and the step they belong to.
+
+    Raises:
+        InputError: the file is missing, cut off, or not a checkpoint.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            step = int((file.metadata() or {})["step"])
+            return {key: file.get_tensor(key) for key in file.keys()}, step  # noqa: SIM118 (no plain dict)
+    except FileNotFoundError:
+        raise InputError("no checkpoint", path, "the run was stopped before its first one") from None
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise InputError(f"damaged checkpoint: {str(error).splitlines()[0]}", path, _DAMAGED) from None
+
+
+_DAMAGED = "delete it; --resume then goes on from the newest whole checkpoint beside it, or from the start"
+
+
+def _load_state(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+            raise ValueError("it is not the state of a run")
+    except (
+        RuntimeError,
+        ValueError,
+        EOFError,
+        OSError,
+        KeyError,
+        pickle.UnpicklingError,
+        json.JSONDecodeError,
+    ) as error:
+        what = (str(error).splitlines() or ["it is empty"])[0]
+        raise InputError(f"damaged checkpoint: {what}", path, _DAMAGED) from None
+    return state
+
+
+def put(community: Community, weights: dict[str, torch.Tensor], where: Path) -> None:
+    """Put loaded weights into the agents.
+
+    Raises:
+        InputError: they belong to another configuration (names the first difference).
+    """
+    rest = set(weights)
+    for name, module in community.members().items():
+        own = module.state_dict()
+        mine = {}
+        for key, value in own.items():
+            full = f"{name}.{key}"
+            if full not in weights or weights[full].shape != value.shape:
+                found = f"shape {tuple(weights[full].shape)}" if full in weights else "nothing"
+                raise InputError(
+                    f"the checkpoint is of another config: {full} should be {tuple(value.shape)}, found {found}",
+                    where,
+                    "use the config that it was trained with",
+                )
+            rest.discard(full)
+            mine[key] = weights[full]
+        module.load_state_dict(mine)
+    if rest:
+        raise InputError(
+            f"the checkpoint is of another config: it also holds {min(rest)}",
+            where,
+            "use the config that it was trained with",
+        )

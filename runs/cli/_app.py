@@ -1,0 +1,78 @@
+"""The command line's frame: global options, one way out for errors."""
+
+import shlex
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from runs.cli import _bias, _config, _pictures, _runs, _study
+from runs.cli._errors import told
+
+_DEBUG = "--debug"
+
+
+class _Lascaux(TyperGroup):
+    """All commands, with every error told in a line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # --debug may stand anywhere: it is typed after something went wrong, at the end of the line.
+        ctx.obj = list(args)
+        if _DEBUG in args:
+            args = [_DEBUG, *(each for each in args if each != _DEBUG)]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        def go_on() -> str:
+            words = list(ctx.obj)
+            if ctx.invoked_subcommand != "run":
+                return ""
+            return f"go on with: {shlex.join(['lascaux', *words, *([] if '--resume' in words else ['--resume'])])}"
+
+        with told(bool(ctx.params.get("debug")), go_on):
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Lascaux,
+    name="lascaux",
+    help="Agents learn to talk by drawing. Start with: [bold]lascaux run tiny[/bold]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(asked: bool) -> bool:
+    if asked:
+        try:
+            typer.echo(f"lascaux {metadata.version('lascaux')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("lascaux, not installed (run from its folder)")
+        raise typer.Exit
+    return asked  # typer hands this on
+
+
+@app.callback()
+def _everywhere(
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, envvar="LASCAUX_DEBUG", help="Show the traceback of an error. May stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Hold the global options; `_Lascaux.invoke` reads --debug."""
+
+
+app.command("run")(_runs.run)
+app.command("report")(_runs.report)
+app.command("probe")(_runs.probe)
+app.add_typer(_study.app, name="study")
+app.command("presets")(_config.presets)
+app.add_typer(_config.app, name="config")
+app.command("pictures")(_pictures.pictures)
+app.command("check-bias")(_bias.check)

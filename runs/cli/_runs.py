@@ -1,0 +1,68 @@
+"""``lascaux run``, ``report`` and ``probe``."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runs.cli._options import DataRoot, Device, Plugins, RunFolder, Sets, Source
+
+
+def run(
+    source: Source,
+    sets: Sets,
+    plugin: Plugins,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run's own folder; out/NAME when left out.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed=N.")] = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Train agents, measure them, and write a folder with a report."""
+    from runs.plugins import import_plugins
+
+    import_plugins(plugin)  # first: the config knows the biases that are registered when it is imported
+    import runs
+    from runs.config import Config
+    from runs.loading import load
+
+    chosen = [*sets, *([] if seed is None else [f"seed={seed}"])]
+    config = load(Config, source, chosen).config
+    done = runs.launch(config, out=out, resume=resume, device=device, data_root=data_root, plugins=tuple(plugin))
+    typer.echo(f"{done.folder}")
+
+
+def report(folder: RunFolder, plugin: Plugins) -> None:
+    """Write a run's report.html again."""
+    from runs.plugins import import_plugins
+
+    import_plugins(plugin)
+    from runs.report import write_report
+
+    typer.echo(f"{write_report(folder)}")
+
+
+def probe(
+    folder: RunFolder,
+    plugin: Plugins,
+    names: Annotated[str | None, typer.Option(metavar="A,B", help="Which probes; the run's own when left out.")] = None,
+    device: Device = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure a run's drawings: every probe with its controls and interval."""
+    from runs.plugins import import_plugins
+
+    import_plugins(plugin)
+    import runs
+    from runs.cli._probing import chosen, measure, show
+
+    wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
+    opened = runs.load(folder, device)
+    found: dict[str, Any] = measure(opened, wanted or list(opened.config.probes))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        show(found)

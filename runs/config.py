@@ -1,0 +1,105 @@
+"""The whole of an experiment in one model: what a YAML file may say."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
+from agents import AnyBias, CommunityConfig, ReceiverConfig, SenderConfig
+from agents.receiver import TrunkReader
+from games import GameConfig, Referential
+from games.pictures import PicturesConfig
+from perception import TimmTrunk, uses_judge
+from raster import CanvasConfig
+
+
+class TrainConfig(BaseModel):
+    """How agents learn, and how often a run writes things down."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    steps: int = Field(2000, ge=0)
+    """Optimiser steps."""
+    games: int = Field(64, ge=1)
+    """Games a pair plays in one step, B."""
+    lr: float = Field(1e-3, gt=0, lt=10)
+    """Adam's step size at its height."""
+    warmup: int = Field(50, ge=0)
+    """Steps in which lr rises from 0."""
+    flat: float = Field(0.3, ge=0, le=1)
+    """Part of the run in which lr stays at its height; a cosine takes it down from there."""
+    floor: float = Field(0.02, ge=0, le=1)
+    """Where the cosine ends, as a part of lr."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay (AdamW)."""
+    clip: float = Field(5.0, gt=0)
+    """Each agent's gradient is scaled down to at most this norm."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of agents and canvas; frozen trunks stay in float32."""
+    threads: int | None = Field(None, ge=1, le=256)
+    """CPU threads of torch; as it comes when left out."""
+    log_every: int = Field(20, ge=1)
+    """Steps that one line of metrics.jsonl averages."""
+    journal_every: int = Field(100, ge=1)
+    """Steps between two rounds of training that are written to plays/train.jsonl."""
+    validate_every: int = Field(200, ge=1)
+    """Steps between two validations."""
+    checkpoint_every: int = Field(200, ge=1)
+    """Steps between two checkpoints."""
+
+
+class MeasureConfig(BaseModel):
+    """How much is played to measure a rate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    validation_pools: int = Field(4, ge=1)
+    """Pools of a validation, for each game that is played."""
+    test_pools: int = Field(16, ge=2)
+    """Pools of the test at the end, for each game and each condition."""
+
+
+class Config(BaseModel):
+    """One experiment. Every key has a default, so an empty file is the default experiment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run; its folder is out/NAME unless --out says otherwise."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seeds everything the run draws: weights, rounds, noise."""
+    pictures: PicturesConfig
+    """What the agents talk about."""
+    game: GameConfig = Referential()
+    """What they play."""
+    canvas: CanvasConfig = CanvasConfig()
+    """What they draw on."""
+    sender: SenderConfig = SenderConfig()
+    """Who draws."""
+    receiver: ReceiverConfig = ReceiverConfig()
+    """Who looks."""
+    biases: tuple[AnyBias, ...] = ()
+    """What pushes them beside the game."""
+    community: CommunityConfig = CommunityConfig()
+    """How many of them there are, and who meets whom."""
+    train: TrainConfig = TrainConfig()
+    """How they learn."""
+    measure: MeasureConfig = MeasureConfig()
+    """How they are measured."""
+    probes: tuple[Literal["rate", "iconicity", "prefix"], ...] = ("rate", "iconicity")
+    """What is asked of the drawings at the end of a run."""
+
+    @model_validator(mode="after")
+    def _the_judge_judges_only(self) -> "Config":
+        trunks = {"sender.trunk": self.sender.trunk, "receiver.trunk": self.receiver.trunk}
+        if isinstance(self.receiver.reader, TrunkReader):
+            trunks["receiver.reader.trunk"] = self.receiver.reader.trunk
+        for number, each in enumerate(self.biases):
+            for key in type(each).model_fields:
+                value = getattr(each, key)
+                if isinstance(value, TimmTrunk):
+                    trunks[f"biases.{number}.{key}"] = value
+        for where, trunk in trunks.items():
+            if uses_judge(trunk):
+                raise ValueError(f"{where} is the judge, which only probes may use: take another trunk")
+        return self

@@ -1,0 +1,174 @@
+"""Played games as evidence: measured without learning, with every control beside the rate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy import stats
+
+from games import Game, Play, Referential
+from raster import Strokes
+from raster.shapes import Bool, Float, Tensor
+from runs.journal import Record
+from runs.run import Run
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe found: never a number alone.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        n: games (or drawings) it rests on.
+        chance: what blind guessing would give.
+        baselines: the same measure of controls, by name.
+        parts: the same measure of parts (classes, numbers of strokes), by name.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    chance: float
+    baselines: dict[str, float]
+    parts: dict[str, float] | None = None
+
+
+def bootstrap_by_pool(pools: list[Bool[Tensor, " b"]], seed: int = 0) -> tuple[float, float]:
+    """95 % interval of a rate over pools of games (percentile bootstrap that resamples whole pools).
+
+    Games on one pool share their candidates, so they are not independent; pools are the unit. Where every
+    pool has the same rate (all right, say) resampling shows no spread, and Wilson's interval with one trial a
+    pool is given: wider, and honest about how few pools there were.
+
+    Args:
+        pools: for each pool, which of its games were right.
+        seed: of the resampling.
+    """
+    rates = np.array([float(pool.double().mean()) for pool in pools])
+    sizes = np.array([len(pool) for pool in pools], dtype=float)
+    if len(rates) < 2 or np.ptp(rates) == 0:
+        right = round(float(rates.mean()) * len(rates))
+        interval = stats.binomtest(right, len(rates)).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+    chosen = np.random.default_rng(seed).integers(0, len(rates), (10_000, len(rates)))
+    means = (rates * sizes)[chosen].sum(1) / sizes[chosen].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Games of one kind on one split, one play a pool, and what is needed to ask more of them."""
+
+    run: Run
+    game: Game
+    split: str
+    plays: list[Play]
+    pairs: list[tuple[int, int]]
+
+    @property
+    def n(self) -> int:
+        """Games played."""
+        return sum(len(play.loss) for play in self.plays)
+
+    @property
+    def chance(self) -> float:
+        """Rate of a blind guess."""
+        return 1.0 / self.plays[0].scores.shape[1]
+
+    def records(self) -> list[Record]:
+        """The plays as the journal writes them."""
+        return [Record(self.game.label, play, *pair) for play, pair in zip(self.plays, self.pairs, strict=True)]
+
+    def rate(self) -> float:
+        """Communication rate."""
+        return _mean([play.correct for play in self.plays])
+
+    def scored(self, canvases: Callable[[int, Play], Float[Tensor, "b h w"]]) -> list[Bool[Tensor, " b"]]:
+        """Play the same rounds with other canvases: for each pool, which games came out right.
+
+        Args:
+            canvases: number of the pool and its play to the canvas that the receiver gets instead.
+        """
+        right = []
+        with torch.no_grad():
+            for number, play in enumerate(self.plays):
+                round = play.round
+                pool = self.run.gallery.view(round.pool.flatten())
+                sender, receiver = self.pairs[number]
+                pair = self.run.pair(sender, receiver)
+                scores = pair.score(canvases(number, play), pool, round.pool.shape[0], round.pool_of, round.generator())
+                right.append(scores.argmax(-1) == round.target)
+        return right
+
+    @cached_property
+    def untrained(self) -> list[Strokes]:
+        """What senders that never learned draw of the same photos (another seed's fresh weights)."""
+        run = self.run
+        fresh = run.build_community(run.config.seed + 1)
+        drawn = []
+        with torch.no_grad():
+            for play, (sender, _) in zip(self.plays, self.pairs, strict=True):
+                pair = fresh.pair(sender, 0, run.biases, run.step, training=False)
+                drawn.append(pair.draw(play.photo, play.round.generator()))
+        return drawn
+
+    def controls(self) -> dict[str, float]:
+        """The rate's controls: chance, blank canvas, shuffled sketches, untrained sender, ceiling.
+
+        ``shuffled`` gives each game a drawing that was made for a game on another pool; ``ceiling`` gives the
+        receiver the sender's photo itself, through its own eye.
+        """
+        run = self.run
+        step, canvas = run.step, run.config.canvas
+        untrained = self.untrained
+        ceiling = []
+        with torch.no_grad():
+            for play, (sender, receiver) in zip(self.plays, self.pairs, strict=True):
+                round = play.round
+                pool = run.gallery.view(round.pool.flatten())
+                scores = run.pair(sender, receiver).score_photo(
+                    play.photo, pool, round.pool.shape[0], round.pool_of, round.generator()
+                )
+                ceiling.append(scores.argmax(-1) == round.target)
+        return {
+            "chance": self.chance,
+            "blank": _mean(self.scored(lambda _, play: torch.zeros_like(play.canvas))),
+            "shuffled": _mean(self.scored(lambda number, _: self.plays[number - 1].canvas)),
+            "untrained": _mean(self.scored(lambda number, _: canvas.draw(untrained[number], step))),
+            "ceiling": _mean(ceiling),
+        }
+
+
+def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evidence:
+    """Play ``pools`` rounds of one pool each, without learning.
+
+    The rounds depend on ``seed``, the split and the game alone, so every run and every moment of a run is
+    measured on the same ones.
+
+    Args:
+        run: who plays.
+        game: a part of the run's game.
+        split: of the gallery.
+        pools: how many pools; each has as many games as candidates, every candidate the target once.
+        seed: of the dealing.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    plays, pairs = [], []
+    with torch.no_grad():
+        for number in range(pools):
+            assert isinstance(game, Referential)
+            round = game.deal(run.gallery, split, game.candidates, generator).to(run.gallery.device)
+            sender, receiver = number % run.config.community.senders, number % run.config.community.receivers
+            plays.append(game.play(run.pair(sender, receiver), round, run.gallery, run.config.canvas, run.step))
+            pairs.append((sender, receiver))
+    return Evidence(run, game, split, plays, pairs)
+
+
+def _mean(pools: list[Bool[Tensor, " b"]]) -> float:
+    return float(torch.cat(pools).double().mean())

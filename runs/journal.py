@@ -1,0 +1,119 @@
+"""What a run writes down while it goes: plays as ids and strokes, curves and pictures for TensorBoard."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from games import Play
+from runs.folder import append_line
+from runs.run import Run
+
+if TYPE_CHECKING:
+    pass
+
+SHOWN = 16
+"""Games in TensorBoard's fixed grid."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A play with who played it and what the game is called."""
+
+    game: str
+    play: Play
+    sender: int
+    receiver: int
+
+
+def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
+    """A play as JSON lines, one a pool: ids, strokes and scores, never pixels (docs/files.md)."""
+    play, round = record.play, record.play.round
+    found = []
+    for number, pool in enumerate(round.pool.cpu()):
+        mine = (round.pool_of == number).nonzero()[:, 0]
+        scores = play.scores[mine].detach().double().cpu()
+        found.append(
+            {
+                "step": step,
+                "split": round.split,
+                "game": record.game,
+                "sender": record.sender,
+                "receiver": record.receiver,
+                "pool": pool.tolist(),
+                "target": round.target[mine].tolist(),
+                "shown": round.shown[mine].tolist(),
+                "choice": play.choice[mine].tolist(),
+                "probability": _rounded(play.probability[mine], 4),
+                "scores": _rounded(scores, 3),
+                "strokes": _rounded(play.strokes.points[mine], 4),
+            }
+        )
+    return found
+
+
+def _rounded(values: torch.Tensor, digits: int) -> Any:
+    return values.detach().double().cpu().numpy().round(digits).tolist()
+
+
+class Journal:
+    """The writer of one run's plays and TensorBoard events."""
+
+    def __init__(self, run: Run, purge_step: int | None) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # seconds to import
+
+        self.run = run
+        self.writer: SummaryWriter = SummaryWriter(str(run.folder.path), purge_step=purge_step)
+
+    def scalars(self, split: str, line: dict[str, Any]) -> None:
+        """One metrics line as TensorBoard curves, tagged split/metric."""
+        for key, value in line.items():
+            if isinstance(value, float):
+                self.writer.add_scalar(f"{split}/{key}", value, line["step"])
+
+    def plays(self, step: int, records: list[Record]) -> None:
+        """Write plays to the journal of their split."""
+        for record in records:
+            for line in play_lines(record, step):
+                append_line(self.run.folder.journal(record.play.round.split), line)
+
+    def pictures(self, step: int, records: list[Record]) -> None:
+        """The fixed grid of each game: the first games of its first record, photo over sketch over guess."""
+        first = {record.game: record.play for record in reversed(records)}
+        for game, play in first.items():
+            self.writer.add_image(f"validation/{game}", grid(self.run, play), step)
+
+    def text(self, name: str, text: str) -> None:
+        """A text for TensorBoard, verbatim."""
+        self.writer.add_text(name, "    " + text.replace("\n", "\n    "))
+
+    def hparams(self, summary: dict[str, Any]) -> None:
+        """The run's place in TensorBoard's table of hyper-parameters (the same keys for every run)."""
+        config = self.run.config
+        asked = {
+            "name": config.name,
+            "seed": config.seed,
+            "game": self.run.game.label,
+            "biases": " ".join(each.kind for each in config.biases),
+            "strokes": config.sender.strokes.count,
+            "steps": config.train.steps,
+        }
+        metrics = {f"test/{key}": float(summary[key]) for key in ("rate", "untrained", "ceiling")}
+        self.writer.add_hparams(asked, metrics, run_name=".")
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.writer.close()
+
+
+def grid(run: Run, play: Play) -> torch.Tensor:
+    """Photos over sketches over guesses for the first games of a play, [3, 3 H, SHOWN W] in [0, 1]."""
+    count = min(SHOWN, len(play.loss))
+    photo = play.photo[:count].pixels().cpu()
+    size = photo.shape[-1]
+    ink = 1.0 - play.canvas[:count, None].detach().float().cpu()
+    sketch = torch.nn.functional.interpolate(ink, size=(size, size)).expand(-1, 3, -1, -1)
+    guessed = play.round.pool[play.round.pool_of[:count], play.choice[:count]]
+    guess = run.gallery.view(guessed).pixels().cpu()
+    rows = [torch.cat(list(row), dim=-1) for row in (photo, sketch, guess)]
+    return torch.cat(rows, dim=-2)

@@ -1,0 +1,87 @@
+"""What a run says while it goes: a rich progress bar on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+PLAIN_EVERY = 10.0
+"""Seconds between two plain lines."""
+
+
+class Progress:
+    """Shows the step, the communication rate and the newest losses."""
+
+    def __init__(self, steps: int, enabled: bool = True, start: int = 0) -> None:
+        self.console = Console(stderr=True, quiet=not enabled)
+        if not self.console.is_terminal:
+            self.console.width = 130  # a log file has no width; a table that is cut says nothing
+        self.steps, self.start = steps, start
+        self.newest: dict[str, float] = {}
+        self.spoke = 0.0
+        self.bar: Bar | None = None
+        if self.console.is_terminal and enabled:
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self.task = self.bar.add_task("rate   -  ", total=steps, completed=start)
+
+    def __enter__(self) -> "Progress":
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def say(self, line: str) -> None:
+        """A line of its own."""
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def update(self, step: int, numbers: dict[str, float]) -> None:
+        """The newest numbers at ``step``."""
+        self.newest |= numbers
+        rates = [(key.removeprefix("validation "), value) for key, value in self.newest.items() if "rate" in key]
+        shown = {key: value for key, value in rates if key == "rate" or "/" in key}
+        text = "  ".join(f"{key} {value:5.1%}" for key, value in shown.items())
+        losses = [key for key in self.newest if "rate" not in key]
+        text += "".join(f"  {key} {self.newest[key]:.3f}" for key in losses)
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step, description=text)
+        elif time.monotonic() - self.spoke > PLAIN_EVERY or step == self.steps:
+            self.spoke = time.monotonic()
+            self.say(f"step {step}/{self.steps}  {text}")
+
+    def summary(self, summary: dict[str, Any]) -> None:
+        """The table of results, controls beside the rate."""
+        columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
+        table = Table(title=f"{summary['name']}: on the test split")
+        for column in ("game", "pictures", "rate", "95 %", *columns[1:], "n"):
+            table.add_column(column, justify="left" if column in ("game", "pictures") else "right")
+        for game, split, row in rows(summary):
+            cells = [_percent(row.get(column)) for column in columns]
+            cells.insert(1, f"{_percent(row['low'])}-{_percent(row['high'])}")
+            table.add_row(game, split, *cells, str(row["n"]))
+        self.console.print(table)
+
+
+def rows(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """A summary's results as (game, split, numbers), the headline first."""
+    found = [(summary["game"], summary["split"], summary)]
+    found += [(game, split, row) for split, games in summary["splits"].items() for game, row in games.items()]
+    return [found[0], *(each for each in found[1:] if (each[0], each[1]) != (found[0][0], found[0][1]))]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

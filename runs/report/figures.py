@@ -1,0 +1,72 @@
+"""Figures of the report as data addresses: nothing is fetched when the page is opened."""
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from raster.shapes import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def as_data_uri(picture: Tensor) -> str:
+    """A picture (uint8 [3, H, W]) as a PNG in a data address."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def curves(metrics: list[dict[str, Any]]) -> str:
+    """Rates (left) and losses (right) over steps, training thin and validation with dots, as an SVG data address."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    keys = dict.fromkeys(key for line in metrics for key in line)
+    rates = [key for key in keys if key.startswith("rate")]
+    if len(rates) > 1:
+        rates.remove("rate")  # the mean of the others
+    for number, key in enumerate(rates):
+        name, colour = key.removeprefix("rate/"), f"C{number}"
+        for split, style in (("train", {"lw": 1.0, "alpha": 0.5}), ("validation", {"marker": "o", "ms": 4})):
+            points = [(line["step"], line[key]) for line in metrics if line["split"] == split and key in line]
+            if points:
+                left.plot(*zip(*points, strict=True), color=colour, label=f"{name}, {split}", **style)
+    left.set(xlabel="step", ylabel="communication rate", ylim=(0, 1.02))
+    other = [key for key in keys if not key.startswith("rate") and key not in _NOT_CURVES]
+    for key in other:
+        points = [(line["step"], line[key]) for line in metrics if line["split"] == "train" and key in line]
+        right.plot(*zip(*points, strict=True), label=key, lw=1.0)
+    right.set(xlabel="step", ylabel="loss and biases, unweighted (training)")
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        if axes.lines:
+            axes.legend(fontsize=8)
+    return _svg(figure)
+
+
+_NOT_CURVES = {"step", "split", "lr", "seconds", "games_per_second"}
+
+
+def confusion(counts: np.ndarray, names: list[str]) -> str:
+    """A confusion matrix (rows: meant, columns: taken; [C, C] counts) as an SVG data address."""
+    from matplotlib.figure import Figure
+
+    side = 1.5 + 0.32 * len(names)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(counts / np.maximum(counts.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="taken", ylabel="meant")
+    return _svg(figure)
+
+
+def _svg(figure: "Figure") -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

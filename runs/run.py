@@ -1,0 +1,95 @@
+"""A run as an object: who plays, with what, and where it is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from agents import Bias, Community, Pair, Receiver, Sender
+from games import Game
+from games.pictures import Gallery, load_gallery
+from perception import FeatureCache, TimmTrunk, Trunks
+from runs.config import Config
+from runs.folder import Folder
+
+
+@dataclass
+class Run:
+    """One experiment, trained or in training.
+
+    ``run.sender`` and ``run.receiver`` are the first of each; ``run.community`` has them all. ``step`` is the
+    number of steps that the weights have learned.
+    """
+
+    config: Config
+    folder: Folder
+    gallery: Gallery
+    trunks: Trunks
+    community: Community
+    step: int = 0
+    fallback: str | None = None
+    """Why these pictures are not the ones first asked for, if they are not."""
+
+    @property
+    def game(self) -> Game:
+        """What is played (a mixture has ``parts``)."""
+        return self.config.game
+
+    @property
+    def sender(self) -> Sender:
+        """The first sender."""
+        first = self.community.senders[0]
+        assert isinstance(first, Sender)
+        return first
+
+    @property
+    def receiver(self) -> Receiver:
+        """The first receiver."""
+        first = self.community.receivers[0]
+        assert isinstance(first, Receiver)
+        return first
+
+    @property
+    def biases(self) -> Sequence[Bias]:
+        """The biases of the run."""
+        return self.config.biases
+
+    def pair(self, sender: int, receiver: int, training: bool = False) -> Pair:
+        """A sender and a receiver as they are now, by number."""
+        return self.community.pair(sender, receiver, self.biases, self.step, training)
+
+    def build_community(self, seed: int) -> Community:
+        """A fresh community of this config, nothing learned."""
+        return build_community(self.config, self.gallery, self.trunks, seed)
+
+
+def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int) -> Community:
+    """Fresh agents on the gallery's device and in the run's precision."""
+    community = Community(config.community, config.sender, config.receiver, gallery, config.canvas.size, trunks, seed)
+    dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
+    return community.to(device=gallery.device, dtype=dtype)
+
+
+def assemble(
+    config: Config, path: Path, device: torch.device, data_root: Path | None = None, fallback: str | None = None
+) -> Run:
+    """Load the pictures and build fresh agents; nothing is written."""
+    trunks = Trunks(device)
+    gallery = load_gallery(config.pictures, trunks, FeatureCache.of_user(), device, data_root)
+    _prepare(config, gallery)
+    community = build_community(config, gallery, trunks, config.seed)
+    return Run(config, Folder(path), gallery, trunks, community, fallback=fallback)
+
+
+def _prepare(config: Config, gallery: Gallery) -> None:
+    """Compute the photo features of all who will ask for them, in one pass of each photo through each trunk."""
+    wanted: dict[TimmTrunk, set[int]] = {}
+    reads = [pair for each in config.biases for pair in each.reads()]
+    for agent in (config.sender, config.receiver):
+        if isinstance(agent.trunk, TimmTrunk):
+            reads += [(agent.trunk, level) for level in agent.levels]
+    for trunk, level in reads:
+        wanted.setdefault(trunk, set()).add(level)
+    for trunk, levels in wanted.items():
+        gallery.prepare(trunk, sorted(levels))

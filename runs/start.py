@@ -1,0 +1,247 @@
+"""Start a run, go on with one, open one."""
+
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from subprocess import run as run_process
+from typing import Any
+
+import torch
+
+from games.pictures import Gallery, PicturesUnavailable, load_gallery
+from perception import FeatureCache, Trunks
+from raster import InputError, engine_for
+from runs import checkpoint
+from runs.config import Config
+from runs.folder import Folder, cut_back, read_json, write_json, write_text
+from runs.journal import Journal
+from runs.loading import diff, dump
+from runs.loading import load as load_config
+from runs.progress import Progress
+from runs.report import write_report
+from runs.run import Run, assemble
+from runs.summary import summarise
+from runs.train import Learner, learn
+
+_VERSIONS = ("lascaux", "torch", "torchvision", "timm", "numpy", "numba", "scipy", "scikit-learn", "pydantic")
+
+
+def launch(
+    config: Config,
+    out: Path | str | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+    data_root: Path | None = None,
+    plugins: tuple[str, ...] = (),
+) -> Run:
+    """Train a community from a config, measure it, and write its folder.
+
+    Args:
+        config: the experiment.
+        out: the run's own folder; out/NAME when left out.
+        resume: go on from the last checkpoint in it. Without one it starts at 0; on a finished run it does nothing.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        progress: show how it goes on the terminal.
+        data_root: where torchvision's data sets lie.
+        plugins: modules that were imported for their biases, recorded with the run.
+
+    Returns:
+        The trained run.
+
+    Raises:
+        InputError: a used folder without ``resume``, another config with it, pictures that cannot be had, ...
+        KeyboardInterrupt: Ctrl-C; the run is saved first and can be resumed.
+    """
+    folder = Folder(Path(out) if out is not None else Path("out") / config.name)
+    began = time.perf_counter()
+    config = _claim(folder, config, resume)
+    if resume and folder.status.exists() and read_json(folder.status).get("state") == "finished":
+        return load(folder.path, device)
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    where = choose_device(device)
+    run = _assemble(config, folder.path, where, data_root)
+    found = checkpoint.load(folder.checkpoints) if resume else None
+    learner = Learner(run)
+    if found is not None:
+        weights, state = found
+        checkpoint.put(run.community, weights, folder.checkpoints)
+        learner.restore(state["step"], state)
+    before = learner.seconds
+    for path in (folder.metrics, folder.journal("train"), folder.journal("validation"), folder.journal("test")):
+        cut_back(path, run.step) if found is not None else path.unlink(missing_ok=True)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    config = run.config  # another one, where the pictures were not to be had
+    asked = dump(config)
+    write_text(folder.config, asked)
+    write_json(folder.env, environment(run, plugins))
+    write_json(folder.pictures, _pictures(run))
+    _status(folder, "running", run)
+    journal = Journal(run, purge_step=run.step + 1 if found is not None else None)
+    shown = Progress(config.train.steps, enabled=progress, start=run.step)
+    try:
+        shown.say(
+            f"{config.name}: {len(run.gallery.label)} pictures ({run.gallery.source}), {run.game.label}, "
+            f"{config.train.steps} steps, {where}"
+        )
+        if run.step == 0:
+            journal.text("config", asked)
+        with shown:
+            done = learn(run, learner, journal, shown.update)
+        if not done:
+            _status(folder, "interrupted", run)
+            raise KeyboardInterrupt
+        shown.say("measuring: every control, on pictures nobody learned from")
+        summary = summarise(run, journal)
+        # The whole way, pictures and measuring included; of earlier sittings only the steps.
+        summary["minutes"] = round((before + time.perf_counter() - began) / 60, 2)
+        journal.hparams(summary)
+        write_json(folder.summary, summary)
+        _status(folder, "finished", run)
+        journal.close()
+        write_report(folder.path, run)
+        shown.summary(summary)
+    except KeyboardInterrupt:
+        _status(folder, "interrupted", run)
+        raise
+    finally:
+        journal.close()
+    return run
+
+
+def load(path: Path | str, device: str = "cpu") -> Run:
+    """Open a run: its config, its pictures, its agents as they were last saved.
+
+    Raises:
+        InputError: no run there, or its checkpoint is missing, damaged or of another config.
+    """
+    folder = Folder.of_run(Path(path))
+    config = load_config(Config, folder.config, []).config
+    run = _assemble(config, folder.path, choose_device(device), None)
+    weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
+    checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
+    run.step = step
+    return run
+
+
+def pictures_of(folder: Folder) -> Gallery:
+    """The pictures of a run, without its agents."""
+    config = load_config(Config, folder.config, []).config
+    device = torch.device("cpu")
+    return load_gallery(config.pictures, Trunks(device), FeatureCache.of_user(), device)
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps`` to a device that is there.
+
+    Raises:
+        InputError: no such device, or it is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in {"cpu", "cuda", "mps"}:
+        raise InputError(f"no device {name!r}", "--device", "take auto, cpu, cuda, cuda:N or mps")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"{name} is not there: {torch.cuda.device_count()} GPUs found", "--device", "take cpu or auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("mps is not there", "--device", "take cpu or auto")
+    return device
+
+
+def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a run ran on: versions, device, engine and why, git commit, seed, command."""
+    dtype = torch.float64 if run.config.train.dtype == "float64" else torch.float32
+    engine = engine_for(run.gallery.device, dtype)
+    versions = {}
+    for name in _VERSIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "device": str(run.gallery.device),
+        "threads": torch.get_num_threads(),
+        "raster": {"engine": engine.name, "why": engine.why},
+        "executor": "loop",
+        "git": _git_commit(),
+        "seed": run.config.seed,
+        "command": sys.argv,
+        "plugins": list(plugins),
+        "pictures": run.gallery.content,
+        "fallback": run.fallback,
+    }
+
+
+def _git_commit() -> dict[str, Any] | None:
+    """The commit of the code itself, where it lies in a git checkout."""
+    here = Path(__file__).parent
+    commit = run_process(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    if commit.returncode != 0:
+        return None
+    changed = run_process(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=False)
+    return {"commit": commit.stdout.strip(), "changed": bool(changed.stdout.strip())}
+
+
+def _claim(folder: Folder, config: Config, resume: bool) -> Config:
+    """See that the folder may be written: empty, or the same run's when resuming. Returns the config to run."""
+    if folder.path.is_file():
+        raise InputError("this is a file, not a folder", folder.path, "give another --out")
+    if not folder.used():
+        return config
+    if not resume:
+        raise InputError(
+            "the folder is not empty", folder.path, "--resume goes on with the run in it, --out takes another"
+        )
+    Folder.of_run(folder.path)
+    old = load_config(Config, folder.config, []).config
+    if getattr(config.pictures, "otherwise", None) and read_json(folder.env).get("fallback"):
+        return old  # it began with other pictures than were asked for, and goes on with them
+    changes = diff(old, config)
+    if changes:
+        raise InputError(
+            f"the run in it has another config: {'; '.join(changes[:4])}{' ...' if len(changes) > 4 else ''}",
+            folder.path,
+            "resume it with its own config.yaml, or take another --out",
+        )
+    return config
+
+
+def _assemble(config: Config, path: Path, device: torch.device, data_root: Path | None) -> Run:
+    """``assemble``, with the pictures' own fallback where the first choice cannot be had."""
+    try:
+        return assemble(config, path, device, data_root)
+    except PicturesUnavailable as error:
+        otherwise = getattr(config.pictures, "otherwise", None)
+        if otherwise is None:
+            raise
+        other = load_config(Config, otherwise, []).config
+        other = other.model_copy(update={"name": config.name, "seed": config.seed})
+        reason = f"{str(error).splitlines()[0]}; preset {otherwise!r} instead"
+        print(f"note: {reason}", file=sys.stderr)
+        return assemble(other, path, device, data_root, fallback=reason)
+
+
+def _pictures(run: Run) -> dict[str, Any]:
+    """pictures.json: which picture an index of the journal means."""
+    gallery = run.gallery
+    return {
+        "content": gallery.content,
+        "source": gallery.source,
+        "names": gallery.names(torch.arange(len(gallery.label))),
+        "classes": gallery.classes,
+        "label": gallery.label.tolist(),
+    }
+
+
+def _status(folder: Folder, state: str, run: Run) -> None:
+    write_json(folder.status, {"state": state, "step": run.step, "steps": run.config.train.steps})

@@ -1,0 +1,63 @@
+"""The end of a run: every rate with its controls, on pictures that nobody learned from."""
+
+from typing import Any
+
+from runs.evidence import Finding, gather
+from runs.journal import Journal
+from runs.probes import iconicity, rate
+from runs.run import Run
+
+HEADLINE = ("artist", "class", "same")
+"""The hardest game that was played is the headline; ``same`` is nearly solved by any private scribble."""
+
+
+def summarise(run: Run, journal: Journal) -> dict[str, Any]:
+    """Measure every part of the game on every test condition, write the plays, and give what summary.json holds.
+
+    The judge looks at the main test split only, and only here: once a run.
+    """
+    splits: dict[str, dict[str, Any]] = {}
+    for split in (name for name in run.gallery.splits if name.split("/")[0] == "test"):
+        splits[split] = {}
+        for part in run.game.parts:
+            evidence = gather(run, part, split, run.config.measure.test_pools)
+            found = row(rate(evidence))
+            if split == "test" and "iconicity" in run.config.probes:
+                found |= _icons(iconicity(evidence))
+            splits[split][part.label] = found
+            journal.plays(run.step, evidence.records())
+    main = splits["test"]
+    headline = next(game for game in HEADLINE if game in main)
+    return {
+        "name": run.config.name,
+        "game": headline,
+        "split": "test",
+        **main[headline],
+        "same": main.get("same"),
+        "steps": run.step,
+        "minutes": 0.0,
+        "seed": run.config.seed,
+        "fallback": run.fallback,
+        "splits": splits,
+    }
+
+
+def row(finding: Finding) -> dict[str, Any]:
+    """A rate as a flat row of numbers."""
+    return {
+        "rate": finding.value,
+        **finding.baselines,
+        "n": finding.n,
+        "low": finding.low,
+        "high": finding.high,
+    }
+
+
+def _icons(finding: Finding) -> dict[str, Any]:
+    return {
+        "iconicity": finding.value,
+        "iconicity_low": finding.low,
+        "iconicity_high": finding.high,
+        "iconicity_untrained": finding.baselines["untrained"],
+        "iconicity_shuffled": finding.baselines["shuffled"],
+    }

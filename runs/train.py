@@ -1,0 +1,214 @@
+"""Learning: the loop, its schedule, what it writes down, and how it goes on exactly where it stopped."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from raster.shapes import Tensor
+from runs import checkpoint
+from runs.config import TrainConfig
+from runs.evidence import gather
+from runs.folder import append_line
+from runs.journal import Journal, Record
+from runs.run import Run
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Called with the step and the newest numbers."""
+
+
+def lr_at(train: TrainConfig, step: int) -> float:
+    """The step size at ``step`` (0-based): linear warm-up, flat, then a cosine down to ``floor``."""
+    if step < train.warmup:
+        return train.lr * (step + 1) / train.warmup
+    start = max(train.warmup, int(train.flat * train.steps))
+    if step < start:
+        return train.lr
+    done = (step - start) / max(1, train.steps - start)
+    return train.lr * (train.floor + (1 - train.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class Learner:
+    """One step after another. Everything that a step depends on is in ``state``."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.train = run.config.train
+        self.members = run.community.members()
+        self.optimisers = {
+            name: torch.optim.AdamW(module.parameters(), lr=self.train.lr, weight_decay=self.train.weight_decay)
+            for name, module in self.members.items()
+        }
+        self.dealing = torch.Generator().manual_seed(run.config.seed)
+        self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
+        self.window: dict[str, list[Tensor]] = {}
+        self.seconds = 0.0
+
+    def step(self) -> list[Record]:
+        """Play and learn once; returns a record for each pair that met.
+
+        Only agents that played learn: the others' gradients are None, so neither momentum nor decay moves them.
+        """
+        run, step = self.run, self.run.step
+        config = run.config
+        played = []
+        total: Tensor | None = None
+        for sender, receiver in run.community.sample(self.meeting):
+            dealt = config.game.deal(run.gallery, self._split(), self.train.games, self.dealing, step)
+            pair = run.pair(sender, receiver, training=True)
+            play = config.game.play(pair, dealt.to(run.gallery.device), run.gallery, config.canvas, step)
+            part = config.game.parts[dealt.part].label
+            loss = play.loss.mean()
+            self._note("loss", loss)
+            self._note("rate", play.correct.double().mean())
+            if len(config.game.parts) > 1:
+                self._note(f"rate/{part}", play.correct.double().mean())
+            for each in run.biases:
+                if each.costs():
+                    cost = each.cost(play).mean()
+                    self._note(each.kind, cost)
+                    loss = loss + each.weight.at(step) * cost
+            total = loss if total is None else total + loss
+            played.append(Record(part, play, sender, receiver))
+        assert total is not None
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        lr = lr_at(self.train, step)
+        for name, optimiser in self.optimisers.items():
+            parameters = [p for p in self.members[name].parameters() if p.grad is not None]
+            if parameters:
+                nn.utils.clip_grad_norm_(parameters, self.train.clip)
+                for group in optimiser.param_groups:
+                    group["lr"] = lr
+                optimiser.step()
+        run.step = step + 1
+        return played
+
+    def _split(self) -> str:
+        """Which set of training pictures this round is dealt from: the originals, or one of the sets of copies."""
+        names = self.run.gallery.training_splits
+        return names[int(torch.randint(len(names), (1,), generator=self.dealing))] if len(names) > 1 else names[0]
+
+    def _note(self, key: str, value: Tensor) -> None:
+        """Add to the window's sum and count, on the device: no step waits for a number to be printed."""
+        value = value.detach().double()
+        total, count = self.window.get(key, [torch.zeros_like(value), torch.zeros_like(value)])
+        self.window[key] = [total + value, count + 1]
+
+    def flush(self) -> dict[str, float]:
+        """The means since the last flush."""
+        means = {key: float(total / count) for key, (total, count) in self.window.items()}
+        self.window = {}
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """Everything beside the weights that the next steps depend on: plain types and tensors."""
+        return {
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "generators": {"dealing": self.dealing.get_state(), "meeting": self.meeting.get_state()},
+            "window": self.window,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, step: int, state: dict[str, Any]) -> None:
+        """Go back to a ``state`` that was saved after ``step`` steps."""
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.dealing.set_state(state["generators"]["dealing"])
+        self.meeting.set_state(state["generators"]["meeting"])
+        self.window = state["window"]
+        self.seconds = state["seconds"]
+        self.run.step = step
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        checkpoint.save(self.run.folder.checkpoints, self.run.community, self.run.step, self.state())
+
+
+def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
+    """Rates on the validation split, each part of the game on its own fixed rounds; and the plays."""
+    rates: dict[str, float] = {}
+    records = []
+    for part in run.game.parts:
+        evidence = gather(run, part, "validation", run.config.measure.validation_pools)
+        rates[f"rate/{part.label}" if len(run.game.parts) > 1 else "rate"] = evidence.rate()
+        records += evidence.records()
+    if len(rates) > 1:
+        rates["rate"] = sum(rates.values()) / len(rates)
+    return rates, records
+
+
+def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> bool:
+    """Train until the last step; False when a Ctrl-C stopped it (saved, can go on)."""
+    train = run.config.train
+    has_validation = "validation" in run.gallery.splits
+    with _asked_to_stop() as stop:
+        while run.step < train.steps and not stop():
+            began = time.perf_counter()
+            played = learner.step()
+            learner.seconds += time.perf_counter() - began
+            step, last = run.step, run.step == train.steps
+            if step % train.log_every == 0 or last:
+                means = learner.flush()
+                line = {
+                    "step": step,
+                    "split": "train",
+                    **means,
+                    "lr": lr_at(train, step - 1),
+                    "seconds": learner.seconds,
+                }
+                line["games_per_second"] = step * train.games * len(played) / learner.seconds
+                append_line(run.folder.metrics, line)
+                journal.scalars("train", line)
+                progress(step, means)
+            if step % train.journal_every == 0:
+                journal.plays(step, played)
+            if has_validation and (step % train.validate_every == 0 or last):
+                began = time.perf_counter()
+                rates, records = validate(run)
+                learner.seconds += time.perf_counter() - began
+                append_line(run.folder.metrics, {"step": step, "split": "validation", **rates})
+                journal.scalars("validation", {"step": step, **rates})
+                journal.plays(step, records)
+                journal.pictures(step, records)
+                progress(step, {f"validation {key}": value for key, value in rates.items()})
+            if step % train.checkpoint_every == 0 or last:
+                learner.save()
+    if run.step < train.steps:
+        learner.save()
+        return False
+    return True
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl-C (or a polite kill) came; the step in hand is finished first.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught: there they act as ever.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread
+        before = {}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

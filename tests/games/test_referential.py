@@ -1,0 +1,160 @@
+"""The referential game: what is dealt obeys the view, what is played is scored and priced as the papers say."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from games import Mixture, Referential, Round
+from games.pictures import Album, Gallery, SplitConfig
+from perception import Trunks
+from raster import CanvasConfig, InputError, Strokes
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    """12 things by 5 artists, the first two of one hand, two views each."""
+    things, artists, views = 12, 5, 2
+    label = np.repeat(np.arange(things), artists * views)
+    artist = np.tile(np.repeat(np.arange(artists), views), things)
+    pixels = np.random.default_rng(0).integers(0, 256, (len(label), 3, 8, 8), dtype=np.uint8)
+    album = Album(
+        pixels=pixels,
+        label=label.astype(np.int64),
+        artist=artist.astype(np.int64),
+        classes=[f"thing-{i}" for i in range(things)],
+        groups=[""] * things,
+        source="random pictures",
+        artists=[f"artist-{i}" for i in range(artists)],
+        hands=[0, 0, 2, 3, 4],
+    )
+    return Gallery(album, SplitConfig(by=("class",), validation=0.0, test=0.25), Trunks("cpu"))
+
+
+@given(
+    view=st.sampled_from(["same", "class", "artist"]),
+    pool=st.sampled_from(["classes", "photos"]),
+    candidates=st.integers(2, 9),
+    games=st.integers(1, 40),
+    seed=st.integers(0, 2**31),
+)
+def test_every_deal_obeys_its_view(
+    gallery: Gallery, view: str, pool: str, candidates: int, games: int, seed: int
+) -> None:
+    game = Referential.model_validate({"view": view, "pool": pool, "candidates": candidates})
+    round = game.deal(gallery, "train", games, torch.Generator().manual_seed(seed))
+    split = gallery.splits["train"]
+    assert round.pool.shape[1] == candidates
+    assert round.target.shape == round.pool_of.shape == round.shown.shape == (games,)
+    target = round.pool[round.pool_of, round.target]
+    assert split.pool[round.pool].all() and split.shown[round.shown].all()
+    assert torch.equal(gallery.label[target], gallery.label[round.shown])
+    for row in round.pool:
+        assert len(set(row.tolist())) == candidates
+        if pool == "classes":
+            assert len(set(gallery.label[row].tolist())) == candidates
+    if view == "same":
+        assert torch.equal(target, round.shown)
+    elif view == "class":
+        assert (target != round.shown).all()
+    else:
+        assert (gallery.hand[target] != gallery.hand[round.shown]).all()
+
+
+def test_games_on_one_pool_have_different_targets(gallery: Gallery) -> None:
+    round = Referential(candidates=5).deal(gallery, "train", 10, torch.Generator().manual_seed(0))
+    assert round.pool.shape == (2, 5)
+    for pool in range(2):
+        assert sorted(round.target[round.pool_of == pool].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_targets_stand_anywhere(gallery: Gallery) -> None:
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.cat([Referential(candidates=4).deal(gallery, "train", 1, generator).target for _ in range(400)])
+    counts = seen.bincount(minlength=4).double()
+    assert (counts > 60).all()  # 100 each; 60 is 4.6 deviations below
+
+
+def test_the_same_generator_deals_the_same_round(gallery: Gallery) -> None:
+    first, second = (
+        Referential(candidates=4).deal(gallery, "train", 8, torch.Generator().manual_seed(3)) for _ in "ab"
+    )
+    assert torch.equal(first.pool, second.pool) and torch.equal(first.target, second.target)
+    assert torch.equal(first.shown, second.shown) and first.seed == second.seed
+
+
+def test_too_many_candidates_is_one_clear_line(gallery: Gallery) -> None:
+    with pytest.raises(InputError, match=r"64 candidates, but only 9 classes can be played.*take at most 9") as caught:
+        Referential(candidates=64).deal(gallery, "train", 4, torch.Generator())
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_split_names_those_there_are(gallery: Gallery) -> None:
+    with pytest.raises(InputError, match=r"no split 'validation'.*train"):
+        Referential(candidates=4).deal(gallery, "validation", 4, torch.Generator())
+
+
+def test_one_artist_cannot_play_the_artist_game() -> None:
+    album = Album(
+        pixels=np.zeros((6, 3, 8, 8), dtype=np.uint8),
+        label=np.repeat(np.arange(3), 2),
+        artist=np.zeros(6, dtype=np.int64),
+        classes=["a", "b", "c"],
+        groups=[""] * 3,
+        source="one hand",
+    )
+    alone = Gallery(album, SplitConfig(by=("picture",), validation=0.0, test=0.0), Trunks("cpu"))
+    with pytest.raises(InputError, match="only 0 classes can be played with view 'artist'"):
+        Referential(view="artist", candidates=2).deal(alone, "train", 2, torch.Generator())
+
+
+@given(seed=st.integers(0, 2**31))
+def test_hinge_is_summed_over_the_distractors(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(6, 7, generator=generator, dtype=torch.float64)
+    target = torch.randint(7, (6,), generator=generator)
+    found = Referential(loss="hinge").price(scores, target)
+    slow = [
+        sum(max(0.0, 1 - float(row[y]) + float(row[j])) for j in range(7) if j != int(y))
+        for row, y in zip(scores, target, strict=True)
+    ]
+    assert torch.allclose(found, torch.tensor(slow, dtype=torch.float64))
+    # torch's own divides by the number of candidates
+    torchs = torch.nn.functional.multi_margin_loss(scores, target, reduction="none")
+    assert torch.allclose(found, 7 * torchs)
+
+
+def test_a_mixture_plays_its_parts_in_turn(gallery: Gallery) -> None:
+    mixture = Mixture(of=(Referential(candidates=4), Referential(view="artist", candidates=4)))
+    generator = torch.Generator().manual_seed(0)
+    rounds = [mixture.deal(gallery, "train", 4, generator, turn) for turn in range(4)]
+    assert [round.part for round in rounds] == [0, 1, 0, 1]
+    assert all(torch.equal(r.pool[r.pool_of, r.target], r.shown) for r in rounds[::2])
+    assert mixture.label == "same+artist"
+
+
+class _Telepaths:
+    """Draw a fixed line and know the answer: scores are the overlap of the candidate's index with the photo's."""
+
+    def draw(self, view: object, generator: torch.Generator) -> Strokes:
+        return Strokes(points=torch.zeros(len(view.index), 1, 2, 2))  # type: ignore[attr-defined]
+
+    def score(
+        self, canvas: torch.Tensor, pool: object, pools: int, pool_of: torch.Tensor, generator: object
+    ) -> torch.Tensor:
+        candidates = pool.index.unflatten(0, (pools, -1))[pool_of]  # type: ignore[attr-defined]
+        return -(candidates - self.shown[:, None]).abs().float()
+
+    def __init__(self, round: Round) -> None:
+        self.shown = round.shown
+
+
+def test_a_play_reports_choice_and_correctness(gallery: Gallery) -> None:
+    game = Referential(candidates=5)
+    round = game.deal(gallery, "train", 10, torch.Generator().manual_seed(1))
+    play = game.play(_Telepaths(round), round, gallery, CanvasConfig(size=16), 0)
+    assert play.correct.all()
+    assert torch.equal(play.choice, round.target)
+    assert play.canvas.shape == (10, 16, 16) and play.scores.shape == (10, 5) and play.loss.shape == (10,)
+    assert ((play.probability > 0.2) & (play.probability <= 1)).all()
