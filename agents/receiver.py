@@ -28,8 +28,8 @@ class ConvnetReader(BaseModel):
 class TrunkReader(BaseModel):
     """Reads the canvas with a frozen trunk and a learned projection, as Learning to Draw does.
 
-    Features are standardised a channel by what random lines give; where trunk and level are the eye's own, the
-    projection starts as a copy of the eye's: before it learns, the receiver looks at drawings as at photos.
+    Features are standardised a channel by what random lines give; where trunk and level are the eye's own and
+    the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns, the receiver looks at drawings as at photos.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -100,7 +100,8 @@ class Receiver(nn.Module):
                 blank = blank.to(trunks.device)
             flat = self._read(blank).shape[1]
         first, last = nn.Linear(flat, config.hidden), nn.Linear(config.hidden, config.dims)
-        if isinstance(reader, TrunkReader) and (reader.trunk, (reader.level,)) == (config.trunk, config.levels):
+        alike = isinstance(reader, TrunkReader) and (reader.trunk, (reader.level,)) == (config.trunk, config.levels)
+        if alike and flat == self.eye.project.in_features:  # a canvas of another size than the photos has other places
             first.load_state_dict(self.eye.project.state_dict())
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)

@@ -14,19 +14,23 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
+from runs.process import settle
 
-from runs.config import Config
-from runs.loading import load
-from runs.run import assemble
-from runs.train import Learner
+settle()
+
+import torch  # noqa: E402 (after settle, which torch's threads read)
+
+from runs.config import Config  # noqa: E402
+from runs.loading import load  # noqa: E402
+from runs.run import assemble  # noqa: E402
+from runs.train import Learner  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 
 
 def recipes() -> dict[str, Config]:
     """The three configs: the issue's two settings (20 lines, default agents) and the demo's own."""
-    plain = ["biases=[]", "sender={strokes: {kind: line, count: 20}}", "receiver={}", "train.games=64"]
+    plain = ["biases=[]", "sender={strokes: {kind: line, count: 20}}", "receiver={}", "pictures.views=1"]
     quarter = "biases=[{kind: likeness, weight: 5.0, share: 0.25}]"
     return {
         "without likeness": load(Config, "demo", plain).config,

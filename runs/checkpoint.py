@@ -40,10 +40,16 @@ def save(folder: Path, community: Community, step: int, state: dict[str, Any]) -
     for stem in (f"step-{step:08d}", "last"):
         # The state goes last: a crash between the two leaves a pair that disagrees about its step.
         write_atomic(folder / f"{stem}.safetensors", lambda path: save_file(weights, path, {"step": str(step)}))
-        write_atomic(folder / f"{stem}.state", lambda path: torch.save(state, path))
+        write_atomic(folder / f"{stem}.state", lambda path: _save_state(state, path))
     for old in sorted(folder.glob("step-*.state"))[:-KEEP]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def _save_state(state: dict[str, Any], path: Path) -> None:
+    # Through a file of Python's: given a path, torch hides a full disk behind an error about positions.
+    with path.open("wb") as file:
+        torch.save(state, file)
 
 
 def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:

@@ -59,7 +59,7 @@ def _rounded(values: torch.Tensor, digits: int) -> Any:
 class Journal:
     """The writer of one run's plays and TensorBoard events."""
 
-    def __init__(self, run: Run, purge_step: int | None) -> None:
+    def __init__(self, run: Run, purge_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter  # seconds to import
 
         self.run = run

@@ -64,6 +64,8 @@ def launch(
         torch.set_num_threads(config.train.threads)
     where = choose_device(device)
     run = _assemble(config, folder.path, where, data_root)
+    run.fallback = run.fallback or _fallback(folder)
+    _playable(run)
     found = checkpoint.load(folder.checkpoints) if resume else None
     learner = Learner(run)
     if found is not None:
@@ -71,7 +73,8 @@ def launch(
         checkpoint.put(run.community, weights, folder.checkpoints)
         learner.restore(state["step"], state)
     before = learner.seconds
-    for path in (folder.metrics, folder.journal("train"), folder.journal("validation"), folder.journal("test")):
+    folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
+    for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
         cut_back(path, run.step) if found is not None else path.unlink(missing_ok=True)
     folder.path.mkdir(parents=True, exist_ok=True)
     config = run.config  # another one, where the pictures were not to be had
@@ -80,7 +83,7 @@ def launch(
     write_json(folder.env, environment(run, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
-    journal = Journal(run, purge_step=run.step + 1 if found is not None else None)
+    journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
     shown = Progress(config.train.steps, enabled=progress, start=run.step)
     try:
         shown.say(
@@ -121,6 +124,7 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     folder = Folder.of_run(Path(path))
     config = load_config(Config, folder.config, []).config
     run = _assemble(config, folder.path, choose_device(device), None)
+    run.fallback = _fallback(folder)
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
@@ -204,8 +208,8 @@ def _claim(folder: Folder, config: Config, resume: bool) -> Config:
         )
     Folder.of_run(folder.path)
     old = load_config(Config, folder.config, []).config
-    if getattr(config.pictures, "otherwise", None) and read_json(folder.env).get("fallback"):
-        return old  # it began with other pictures than were asked for, and goes on with them
+    if _fallback(folder) and getattr(config.pictures, "otherwise", None):
+        config = _instead(config)  # it began with other pictures than were asked for, and goes on with them
     changes = diff(old, config)
     if changes:
         raise InputError(
@@ -224,11 +228,36 @@ def _assemble(config: Config, path: Path, device: torch.device, data_root: Path 
         otherwise = getattr(config.pictures, "otherwise", None)
         if otherwise is None:
             raise
-        other = load_config(Config, otherwise, []).config
-        other = other.model_copy(update={"name": config.name, "seed": config.seed})
+        other = _instead(config)
         reason = f"{str(error).splitlines()[0]}; preset {otherwise!r} instead"
         print(f"note: {reason}", file=sys.stderr)
         return assemble(other, path, device, data_root, fallback=reason)
+
+
+def _instead(config: Config) -> Config:
+    """The experiment that is run where the pictures of ``config`` cannot be had."""
+    other = load_config(Config, getattr(config.pictures, "otherwise", None), []).config
+    return other.model_copy(update={"name": config.name, "seed": config.seed})
+
+
+def _fallback(folder: Folder) -> str | None:
+    """Why the run in a folder has not the pictures first asked for; None where it has them."""
+    found: str | None = read_json(folder.env).get("fallback") if folder.env.exists() else None
+    return found
+
+
+def _playable(run: Run) -> None:
+    """See now, not after hours of learning, that every game can be dealt from every split it is measured on.
+
+    Raises:
+        InputError: nothing is held out for the test, or a split has too few classes or photos for the candidates.
+    """
+    splits = [name for name in run.gallery.splits if name == "validation" or name.split("/")[0] == "test"]
+    if "test" not in splits:
+        raise InputError("nothing is held out for the test", "pictures.split.test", "say a part, such as 0.15")
+    for split in [*run.gallery.training_splits, *splits]:
+        for part in run.game.parts:
+            part.deal(run.gallery, split, 1, torch.Generator().manual_seed(0))
 
 
 def _pictures(run: Run) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from runs.evidence import Finding, gather
 from runs.journal import Journal
-from runs.probes import iconicity, rate
+from runs.probes import iconicity, prefix, rate
 from runs.run import Run
 
 HEADLINE = ("artist", "class", "same")
@@ -24,6 +24,9 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
             found = row(rate(evidence))
             if split == "test" and "iconicity" in run.config.probes:
                 found |= _icons(iconicity(evidence))
+            if split == "test" and "prefix" in run.config.probes:
+                curve = prefix(evidence)
+                found |= {"prefix": curve.value, "prefix_random": curve.baselines["random"], "curve": curve.parts}
             splits[split][part.label] = found
             journal.plays(run.step, evidence.records())
     main = splits["test"]

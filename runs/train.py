@@ -41,8 +41,11 @@ class Learner:
         self.run = run
         self.train = run.config.train
         self.members = run.community.members()
+        # One kernel for all parameters where there is one; it has no meta implementation.
+        fused = run.gallery.device.type in {"cpu", "cuda"}
+        decay = self.train.weight_decay
         self.optimisers = {
-            name: torch.optim.AdamW(module.parameters(), lr=self.train.lr, weight_decay=self.train.weight_decay)
+            name: torch.optim.AdamW(module.parameters(), lr=self.train.lr, weight_decay=decay, fused=fused)
             for name, module in self.members.items()
         }
         self.dealing = torch.Generator().manual_seed(run.config.seed)

@@ -40,7 +40,8 @@ early = sorted(name for name in sys.modules if name.split(".")[0] in PACKAGES)
 if early:
     raise RuntimeError(f"imported before the shape checker: {', '.join(early)}")
 typing.Protocol._is_runtime_protocol = True  # type: ignore[attr-defined]  # beartype may ask isinstance of a Protocol
-# Not random: a list's first item is checked, and Python's global generator is left alone. An int is a float, as for mypy.
+# Not random: a list's first item is checked, and Python's global generator is left alone. An int is a float, as for
+# mypy.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_random=False, is_pep484_tower=True))"
 install_import_hook(PACKAGES, CHECKER)
 sys.meta_path.insert(0, _AsWritten())
