@@ -1,6 +1,6 @@
 """Who draws and who looks: senders, receivers, biases, communities."""
 
-from agents.bias import AnyBias, Bias, Played, bias, biases
+from agents.bias import AnyBias, Bias, Played, bias
 from agents.biases import Ink, Likeness, Tremor
 from agents.community import Community, CommunityConfig, Pair
 from agents.eye import View
@@ -26,5 +26,4 @@ __all__ = [
     "Tremor",
     "View",
     "bias",
-    "biases",
 ]

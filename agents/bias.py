@@ -14,7 +14,7 @@ A bias is a small pydantic model: its fields are its keys in YAML, its hooks do 
 
 from collections.abc import Callable
 from importlib import metadata
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializeAsAny
 from pydantic_core import CoreSchema, core_schema
@@ -26,6 +26,7 @@ from raster import InputError, Schedule, Strokes
 from raster.shapes import Float, Tensor
 
 
+@runtime_checkable
 class Played(Protocol):
     """What a cost may look at (``games.Play`` is one): B games as they were played."""
 

@@ -115,7 +115,7 @@ class Community(nn.Module):
         self.config = config
         self.commons: dict[ConvnetTrunk, Convnet] = {}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
             self.senders = nn.ModuleList(Sender(sender, pictures, self._convnet) for _ in range(config.senders))
             self.receivers = nn.ModuleList(
                 Receiver(receiver, pictures, canvas, trunks, self._convnet) for _ in range(config.receivers)

@@ -1,7 +1,7 @@
 """How an agent sees a photo: a trunk's features, or a small learned convnet, made into one vector."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig
 from raster.shapes import Float, Tensor
 
 
+@runtime_checkable
 class View(Protocol):
     """A batch of pictures that is looked at only when asked (``games.pictures.PictureView`` is one)."""
 
@@ -31,6 +32,7 @@ class View(Protocol):
         ...
 
 
+@runtime_checkable
 class Pictures(Protocol):
     """What an eye must know of the pictures before it is built (``games.pictures.Gallery`` is one)."""
 

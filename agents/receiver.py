@@ -29,7 +29,8 @@ class TrunkReader(BaseModel):
     """Reads the canvas with a frozen trunk and a learned projection, as Learning to Draw does.
 
     Features are standardised a channel by what random lines give; where trunk and level are the eye's own and
-    the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns, the receiver looks at drawings as at photos.
+    the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns, the
+    receiver looks at drawings as at photos.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -92,7 +93,7 @@ class Receiver(nn.Module):
         reader = config.reader
         self.reader = Convnet(1, reader.channels) if isinstance(reader, ConvnetReader) else None
         with torch.no_grad():
-            blank = self.photo.weight.new_zeros(1, canvas, canvas)
+            blank = self.eye.project.weight.new_zeros(1, canvas, canvas)
             if isinstance(reader, TrunkReader):
                 lines = self._features(_random_lines(canvas, trunks.device))
                 self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))

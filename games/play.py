@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -12,6 +12,7 @@ from raster import CanvasConfig, Strokes
 from raster.shapes import Bool, Float, Int, Tensor
 
 
+@runtime_checkable
 class Players(Protocol):
     """What a game needs of those who play it (``agents.Pair`` is one)."""
 
@@ -97,6 +98,7 @@ class Play:
         return self.scores.softmax(dim=-1).amax(dim=-1)
 
 
+@runtime_checkable
 class Game(Protocol):
     """What is played. ``deal`` draws a round, ``play`` plays it."""
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import typing
 from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -39,7 +38,6 @@ class _AsWritten(MetaPathFinder):
 early = sorted(name for name in sys.modules if name.split(".")[0] in PACKAGES)
 if early:
     raise RuntimeError(f"imported before the shape checker: {', '.join(early)}")
-typing.Protocol._is_runtime_protocol = True  # type: ignore[attr-defined]  # beartype may ask isinstance of a Protocol
 # Not random: a list's first item is checked, and Python's global generator is left alone. An int is a float, as for
 # mypy.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_random=False, is_pep484_tower=True))"

@@ -219,7 +219,6 @@ NEVER = {
     r"torch\.set_default_.*": "torch's global state is the caller's",
     r"pickle\.loads?|joblib\.load": "a file from a stranger runs no code",
     r"eval|exec|breakpoint": "no text is run as code",
-    r"warnings\.filterwarnings": "a warning is mended, or silenced around one call",
 }
 
 

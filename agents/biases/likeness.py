@@ -39,7 +39,7 @@ class Likeness(Bias):
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         games = play.canvas.shape[0]
         some = math.ceil(games * self.share)
-        paper = (1.0 - play.canvas[:some])[:, None].expand(-1, 3, -1, -1)  # [b, 3, H, W]
+        paper = (1.0 - play.canvas[:some].float())[:, None].expand(-1, 3, -1, -1)  # [b, 3, H, W]
         sketch = play.trunks[self.trunk](paper, self.levels)
         shown = play.photo[:some]
         photo = [shown.features(self.trunk, level) for level in self.levels]

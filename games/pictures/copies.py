@@ -57,7 +57,7 @@ def add_copies(album: Album, splits: dict[str, Split], views: int, seed: int) ->
 
 
 def change(pixels: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Copy ``number`` of pictures, uint8 [m, 3, H, W] to the same: 1 mirrors, higher ones also turn, scale and shift."""
+    """Copy ``number`` of pictures, uint8 [m, 3, H, W] to the same; see ``add_copies``."""
     mirrored = number % 2 == 1
     if number == 1:
         return pixels.flip(-1)

@@ -71,8 +71,9 @@ def _svg(figure: "Figure") -> str:
     import matplotlib as mpl
 
     buffer = io.BytesIO()
-    # Letters stay letters, so that the reader's own fonts show names that matplotlib's font has no signs for.
-    with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+    # Letters stay letters, so that the reader's own fonts show names that matplotlib's font has no signs for; and
+    # with the salt a report that is written again is the same, byte for byte.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lascaux"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

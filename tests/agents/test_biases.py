@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import agents.bias
-from agents import Bias, Ink, Likeness, Moment, Tremor, bias, biases
+from agents import Bias, Ink, Likeness, Moment, Tremor, bias
+from agents.bias import _BIASES, biases
 from agents.biases.check import check_bias
 from games.pictures import Gallery
 from perception import TimmTrunk
@@ -31,11 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, type[Bias]]]:
+def registry() -> Iterator[dict[str, type[Bias]]]:
     """The registered biases, put back as they were afterwards."""
-    known = dict(agents.bias._BIASES)
-    monkeypatch.setattr(agents.bias, "_BIASES", known)
-    yield known
+    before = dict(_BIASES)
+    yield _BIASES
+    _BIASES.clear()
+    _BIASES.update(before)
 
 
 # Names
@@ -96,7 +96,7 @@ def test_a_class_that_is_imported_again_keeps_its_name(registry: dict[str, type[
 
 
 @pytest.mark.slow
-def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(tmp_path: Path, small: Any) -> None:
+def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(tmp_path: Path) -> None:
     (tmp_path / "leaning.py").write_text(
         "from agents import Bias, bias\n\n\n"
         '@bias("leaning")\n'
@@ -106,9 +106,12 @@ def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(tmp_path: Pa
         "    def cost(self, play):\n"
         "        return (play.strokes.points - self.place).square().mean((1, 2, 3))\n"
     )
-    asked = small().model_dump(mode="json")
-    asked["biases"] = [{"kind": "leaning", "place": 0.5, "weight": 3.0}]
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(asked))
+    (tmp_path / "mine.yaml").write_text(
+        "base: tiny\n"
+        "biases: [{kind: leaning, place: 0.5, weight: 3}]\n"
+        "train: {steps: 3, games: 10, log_every: 1}\n"
+        "measure: {validation_pools: 1, test_pools: 2}\n"
+    )
     words = ["run", "mine.yaml", "--plugin", "leaning", "--out", "o", "--device", "cpu"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LASCAUX_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from runs.config import Config
+from runs.run import Run
+from runs.start import launch
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -42,13 +44,21 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def small() -> Callable[..., Config]:
-    """The small config with some of its top-level keys replaced; dicts are merged one level deep."""
+    """The small config with some of its top-level keys replaced; dicts of one kind are merged one level deep."""
 
     def make(**changes: Any) -> Config:
         merged = dict(SMALL)
         for key, value in changes.items():
             old = merged.get(key)
-            merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            both = isinstance(old, dict) and isinstance(value, dict)
+            merged[key] = {**old, **value} if both and value.get("kind") in (None, old.get("kind")) else value
         return Config.model_validate(merged)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(small: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The small run with every probe but the judge's, finished. Look, do not write."""
+    config = small(probes=["rate", "prefix"], measure={"test_pools": 4})
+    return launch(config, tmp_path_factory.mktemp("finished") / "run", progress=False, device="cpu")
