@@ -107,10 +107,14 @@ class Referential(BaseModel):
 
     def _enough(self, count: int, what: str, split: str) -> None:
         if count < self.candidates:
+            few = {
+                "class": "it takes two pictures of a class in every split: give more pictures or larger splits",
+                "artist": "take another view, or pictures by several artists",
+            }
             raise InputError(
                 f"{self.candidates} candidates, but only {count} {what} can be played with view {self.view!r}",
                 f"game.candidates, split {split!r}",
-                f"take at most {count} candidates" if count >= 2 else "take another view or other pictures",
+                f"take at most {count} candidates" if count >= 2 else few.get(self.view, "take other pictures"),
             )
 
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:

@@ -31,6 +31,10 @@ def find_preset(name: str) -> Path:
         raise InputError(f"no such preset {name!r}", None, f"did you mean the file {file}?")
     if file is not None:
         raise InputError(f"no such preset {name!r}", None, "the name of a config file ends in .yaml")
+    if Path(name).is_dir():
+        own = Path(name) / "config.yaml"
+        do = f"its config is {own}" if own.is_file() else "give a preset or a config file"
+        raise InputError("this is a folder, not a config", name, do)
     raise InputError(f"no such preset {name!r}", None, nearest(name, names) or f"there are {', '.join(names)}")
 
 

@@ -1,5 +1,6 @@
 """Saving and restoring a run exactly: weights as safetensors, the rest as plain tensors. Loading runs no code."""
 
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,11 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], int]:
     except FileNotFoundError:
         raise InputError("no checkpoint", path, "the run was stopped before its first one") from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise InputError(f"damaged checkpoint: {str(error).splitlines()[0]}", path, _DAMAGED) from None
+        raise InputError(f"damaged checkpoint: {str(error).splitlines()[0]}", path, DAMAGED) from None
 
 
-_DAMAGED = "delete it; --resume then goes on from the newest whole checkpoint beside it, or from the start"
+DAMAGED = "delete it; --resume then goes on from the newest whole checkpoint beside it, or from the start"
+"""What to do about a damaged checkpoint."""
 
 
 def _load_state(path: Path) -> dict[str, Any]:
@@ -95,8 +97,11 @@ def _load_state(path: Path) -> dict[str, Any]:
         if not isinstance(state, dict) or not isinstance(state.get("step"), int):
             raise ValueError("it is not the state of a run")
     except Exception as error:  # noqa: BLE001 (garbage makes an unpickler raise whatever it likes)
-        what = (str(error).splitlines() or ["it is empty"])[0]
-        raise InputError(f"damaged checkpoint: {what}", path, _DAMAGED) from None
+        # Of torch's long explanations only the first sentence; its advice for a refused pickle is to run it.
+        what = (str(error).splitlines() or ["it is empty"])[0].split(". ")[0][:160]
+        if isinstance(error, pickle.UnpicklingError):
+            what = "it holds other things than tensors, numbers and words, which are never loaded"
+        raise InputError(f"damaged checkpoint: {what}", path, DAMAGED) from None
     return state
 
 

@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -11,6 +11,8 @@ from rich.table import Table
 
 PLAIN_EVERY = 10.0
 """Seconds between two plain lines."""
+NARROW = 110
+"""Columns of a terminal below which the cells of the last table stand close together."""
 
 
 class Progress:
@@ -52,9 +54,8 @@ class Progress:
     def update(self, step: int, numbers: dict[str, float]) -> None:
         """The newest numbers at ``step``."""
         self.newest |= numbers
-        rates = [(key.removeprefix("validation "), value) for key, value in self.newest.items() if "rate" in key]
-        shown = {key: value for key, value in rates if key == "rate" or "/" in key}
-        text = "  ".join(f"{key} {value:5.1%}" for key, value in shown.items())
+        rates = {key: value for key, value in self.newest.items() if "rate" in key and "validation rate/" not in key}
+        text = "  ".join(f"{key.replace('rate/', '')} {value:.1%}" for key, value in rates.items())
         losses = [key for key in self.newest if "rate" not in key]
         text += "".join(f"  {key} {self.newest[key]:.3f}" for key in losses)
         if self.bar is not None:
@@ -66,9 +67,14 @@ class Progress:
     def summary(self, summary: dict[str, Any]) -> None:
         """The table of results, controls beside the rate."""
         columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
-        table = Table(title=f"{summary['name']}: on the test split")
+        if all(row.get("iconicity") is None for _, _, row in rows(summary)):
+            columns.remove("iconicity")  # not measured: on a narrow terminal every column counts
+        narrow = self.console.width < NARROW
+        table = Table(title=f"{summary['name']}: on the test split", padding=(0, 0) if narrow else (0, 1))
         for column in ("game", "pictures", "rate", "95 %", *columns[1:], "n"):
-            table.add_column(column, justify="left" if column in ("game", "pictures") else "right")
+            side: Literal["left", "right"] = "left" if column in ("game", "pictures") else "right"
+            # Names and heads may take two lines; the rate and its interval are never cut.
+            table.add_column(column, justify=side, overflow="fold", no_wrap=column in ("rate", "95 %", "n"))
         for game, split, row in rows(summary):
             cells = [_percent(row.get(column)) for column in columns]
             cells.insert(1, f"{_percent(row['low'])}-{_percent(row['high'])}")

@@ -1,5 +1,6 @@
 """Start a run, go on with one, open one."""
 
+import os
 import platform
 import sys
 import time
@@ -71,7 +72,11 @@ def launch(
     if found is not None:
         weights, state = found
         checkpoint.put(run.community, weights, folder.checkpoints)
-        learner.restore(state["step"], state)
+        try:
+            learner.restore(state["step"], state)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            saved = folder.checkpoints / "last.state"
+            raise InputError("the state is damaged or of another config", saved, checkpoint.DAMAGED) from error
     before = learner.seconds
     folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
     for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
@@ -150,7 +155,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         device = torch.device("meta")
-    if device.type not in {"cpu", "cuda", "mps"}:
+    if device.type not in {"cpu", "cuda", "mps"} or (device.type == "cpu" and device.index):
         raise InputError(f"no device {name!r}", "--device", "take auto, cpu, cuda, cuda:N or mps")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"{name} is not there: {torch.cuda.device_count()} GPUs found", "--device", "take cpu or auto")
@@ -200,6 +205,11 @@ def _claim(folder: Folder, config: Config, resume: bool) -> Config:
     """See that the folder may be written: empty, or the same run's when resuming. Returns the config to run."""
     if folder.path.is_file():
         raise InputError("this is a file, not a folder", folder.path, "give another --out")
+    above = next((each for each in folder.path.absolute().parents if each.exists()), folder.path)
+    if not above.is_dir():
+        raise InputError(f"{above} is a file, not a folder", folder.path, "give another --out")
+    if not os.access(folder.path if folder.path.exists() else above, os.W_OK | os.X_OK):
+        raise InputError("this place cannot be written", folder.path, "give another --out, or change its permissions")
     if not folder.used():
         return config
     if not resume:

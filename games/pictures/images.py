@@ -23,6 +23,8 @@ def read_picture(path: Path, size: int, fit: Fit = "crop") -> NDArray[np.uint8]:
     Raises:
         InputError: it is no picture, damaged, smaller than 8 pixels a side or larger than 80 million pixels.
     """
+    if not path.is_file():  # a pipe would be waited for without end
+        raise InputError("this is not a file, or a link to nowhere", path, _REPLACE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata and the like: what matters is whether it can be read
         warnings.simplefilter("error", Image.DecompressionBombWarning)

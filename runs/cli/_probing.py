@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from runs.run import Run
 
 MOST_PARTS = 30
+WIDE = 100
+"""Columns of a terminal below which the cells stand close together."""
 
 
 def chosen(names: str) -> list[str]:
@@ -47,9 +49,12 @@ def show(found: dict[str, Any]) -> None:
     console = Console()
     for name, games in found.items():
         controls = list(dict.fromkeys(key for row in games.values() for key in row["baselines"] if key != "chance"))
-        table = Table(title=Text(name))
+        table = Table(title=Text(name), padding=(0, 0) if console.width < WIDE else (0, 1))
         for column in ("game", "value", "95 %", "n", "chance", *controls):
-            table.add_column(column, justify="left" if column == "game" else "right", no_wrap=column != "game")
+            # A narrow terminal folds the heads of controls, never the numbers or the name of the game.
+            table.add_column(
+                column, justify="left" if column == "game" else "right", min_width=8 if column == "game" else 5
+            )
         for game, row in games.items():
             rest = (_number(row["baselines"].get(each)) for each in controls)
             interval = f"{_number(row['low'])}-{_number(row['high'])}"

@@ -57,11 +57,15 @@ def probe(
 
     import_plugins(plugin)
     import runs
+    from raster.errors import InputError
     from runs.cli._probing import chosen, measure, show
 
     wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
     opened = runs.load(folder, device)
-    found: dict[str, Any] = measure(opened, wanted or list(opened.config.probes))
+    wanted = wanted or list(opened.config.probes)
+    if not wanted:
+        raise InputError("the run's config names no probe", folder, "say which, such as --names rate,prefix")
+    found: dict[str, Any] = measure(opened, wanted)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:

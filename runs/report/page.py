@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from raster import Strokes, to_svg
+from raster import InputError, Strokes, to_svg
 from raster.shapes import Tensor
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report.figures import as_data_uri, confusion, curves
@@ -54,6 +54,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         gallery = run.gallery
     summary = read_json(files.summary) if files.summary.exists() else None
     pictures = read_json(files.pictures)
+    if not isinstance(pictures, dict) or not {"names", "classes", "label"} <= pictures.keys():
+        raise InputError("the list of pictures is damaged", files.pictures, "run again, or put back the run's own")
     metrics = list(lines(files.metrics))
     split = "test" if files.journal("test").exists() else "validation"
     plays = [line for line in lines(files.journal(split)) if line["split"] == split]

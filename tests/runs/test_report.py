@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import CanvasConfig, Strokes
@@ -98,6 +98,7 @@ def test_names_of_classes_are_shown_as_they_are(finished: Run, tmp_path: Path) -
     assert all(name in page.text for name in HOSTILE)
 
 
+@settings(max_examples=20)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12), min_size=2, max_size=3
