@@ -61,7 +61,7 @@ def measure(config: Config, pools: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--pools", type=int, default=8)
     parser.add_argument("--only", action="append", choices=list(VARIANTS))
