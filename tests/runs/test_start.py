@@ -313,8 +313,10 @@ def test_ctrl_c_ends_with_130_says_how_to_go_on_and_resume_finishes(small: Make,
     words = ["run", "x.yaml", "--out", "o", "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "runs.cli", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", "runs.cli", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+        # A shell that starts this in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         until = time.monotonic() + 100
         while not (tmp_path / "o/metrics.jsonl").exists():
