@@ -8,7 +8,7 @@ import torch
 
 from games.pictures.album import Album
 from games.pictures.splits import Split
-from raster.shapes import Bool, Float, Int, Tensor
+from raster.shapes import Bool, Float, Tensor
 
 TURN, SCALE, SHIFT = math.radians(8), 0.12, 0.08
 """Largest change of a copy: turn in radians, relative size, shift as a part of the picture's half."""
@@ -88,12 +88,3 @@ def _put(mask: Bool[Tensor, " k"], start: int, total: int) -> Bool[Tensor, " n"]
     longer = torch.zeros(total, dtype=torch.bool)
     longer[start : start + len(mask)] = mask
     return longer
-
-
-def originals(splits: dict[str, Split], count: int) -> Int[Tensor, " n"]:
-    """Positions of the pictures that are no copies, [n]."""
-    copied = torch.zeros(count, dtype=torch.bool)
-    for name, split in splits.items():
-        if name.startswith("train/copy-"):
-            copied |= split.shown | split.pool
-    return (~copied).nonzero()[:, 0]

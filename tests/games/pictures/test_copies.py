@@ -7,7 +7,7 @@ import torch
 
 from games import Referential
 from games.pictures import Album, Gallery, SplitConfig
-from games.pictures.copies import change, originals
+from games.pictures.copies import change
 from perception import Trunks
 
 Make = Callable[..., Album]
@@ -33,7 +33,6 @@ def test_copies_are_of_training_pictures_and_keep_label_and_artist(make_album: M
         assert torch.equal(gallery.artist[index], plain.artist[chosen])
         assert torch.equal(gallery.hand[index], plain.hand[chosen])
         assert (index >= n).all()
-    assert torch.equal(originals(gallery.splits, len(gallery)), torch.arange(n))
 
 
 def test_what_nobody_learns_from_stays_as_it_is(make_album: Make) -> None:
