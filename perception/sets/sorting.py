@@ -1,0 +1,73 @@
+"""Sorting each channel of a set by itself, hard or relaxed, and the way back."""
+
+from dataclasses import dataclass
+
+import torch
+
+from raster.shapes import Bool, Float, Int, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """Which element came where, for each channel: by index (a hard sort) or by weights (a relaxed one).
+
+    Attributes:
+        index: [B, N, C], the element at each rank; None after a relaxed sort.
+        weights: [B, C, N, N], how much of each element (last) a rank is made of; None after a hard sort.
+    """
+
+    index: Int[Tensor, "b n c"] | None
+    weights: Float[Tensor, "b c n n"] | None
+
+    def restore(self, ranked: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
+        """Values by rank, given back to the elements that had those ranks (the transposed permutation)."""
+        if self.weights is not None:
+            return torch.einsum("bcij,bic->bjc", self.weights, ranked)
+        assert self.index is not None
+        return ranked.gather(1, self.index.argsort(1))
+
+
+def sort(x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> tuple[Float[Tensor, "b n c"], Order]:
+    """Each channel in descending order; elements outside the mask come last, as zeros.
+
+    Stable: equal values keep the order of their slots. Equal elements so come to *different* ranks, and a gradient
+    through the sort can drive them apart (the exclusive multiset-equivariance of iDSPN).
+    """
+    if mask is None:
+        ranked, index = x.sort(dim=1, descending=True, stable=True)
+        return ranked, Order(index, None)
+    ranked, index = x.masked_fill(~mask[..., None], -torch.inf).sort(dim=1, descending=True, stable=True)
+    return torch.where(_inside(mask)[..., None], ranked, 0.0), Order(index, None)
+
+
+def relaxed_sort(
+    x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None, temperature: float = 1.0
+) -> tuple[Float[Tensor, "b n c"], Order]:
+    """The sort made continuous: each rank a softmax-weighted mean of the elements, the hard sort as temperature -> 0.
+
+    Row i of n of the weights is ``softmax(((n + 1 - 2 i) x - A 1) / temperature)`` with ``A_jk = |x_j - x_k|``.
+    Equal elements get equal weights and equal gradients: this sort breaks no ties. N^2 numbers a channel.
+
+    Source: Grover et al., Stochastic Optimization of Sorting Networks via Continuous Relaxations (ICLR 2019),
+    as FSPool (ICLR 2020) uses it in its auto-encoders.
+    """
+    values = x.transpose(1, 2)  # [B, C, N]
+    n = x.new_full((x.shape[0], 1, 1, 1), float(x.shape[1]))
+    apart = (values[..., :, None] - values[..., None, :]).abs()  # [B, C, N, N]
+    if mask is not None:
+        n = mask.sum(1).to(x.dtype)[:, None, None, None]
+        apart = apart * mask[:, None, None, :]
+    rank = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)[:, None]  # [N, 1]
+    logits = (n + 1 - 2 * rank) * values[..., None, :] - apart.sum(-1)[..., None, :]  # rank, element: [B, C, N, N]
+    if mask is not None:
+        # Not -inf: a set of no element would have a softmax over nothing.
+        logits = logits.masked_fill(~mask[:, None, None, :], torch.finfo(x.dtype).min / 2 * min(temperature, 1.0))
+    weights = (logits / temperature).softmax(-1)
+    if mask is not None:
+        weights = weights * (_inside(mask)[:, None, :, None] & mask[:, None, None, :])
+    return torch.einsum("bcij,bjc->bic", weights, x), Order(None, weights)
+
+
+def _inside(mask: Bool[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
+    """Which ranks are taken: the first n of each set."""
+    return torch.arange(mask.shape[1], device=mask.device) < mask.sum(1, keepdim=True)
