@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from raster.drawing import rasterise
     from raster.engines import Engine, engine_for
     from raster.errors import InputError
+    from raster.paper import in_sight, on_paper
     from raster.schedule import Schedule
     from raster.strokes import Strokes
-    from raster.vector import to_svg
+    from raster.vector import (
+        from_quickdraw,
+        from_stroke3,
+        from_stroke5,
+        from_svg,
+        to_quickdraw,
+        to_stroke3,
+        to_stroke5,
+        to_svg,
+    )
 
 _HOMES = {
     "CanvasConfig": "canvas",
@@ -22,7 +32,16 @@ _HOMES = {
     "Schedule": "schedule",
     "Strokes": "strokes",
     "engine_for": "engines",
+    "from_quickdraw": "vector",
+    "from_stroke3": "vector",
+    "from_stroke5": "vector",
+    "from_svg": "vector",
+    "in_sight": "paper",
+    "on_paper": "paper",
     "rasterise": "drawing",
+    "to_quickdraw": "vector",
+    "to_stroke3": "vector",
+    "to_stroke5": "vector",
     "to_svg": "vector",
 }
 
@@ -33,7 +52,16 @@ __all__ = [
     "Schedule",
     "Strokes",
     "engine_for",
+    "from_quickdraw",
+    "from_stroke3",
+    "from_stroke5",
+    "from_svg",
+    "in_sight",
+    "on_paper",
     "rasterise",
+    "to_quickdraw",
+    "to_stroke3",
+    "to_stroke5",
     "to_svg",
 ]
 

@@ -1,5 +1,6 @@
 """The canvas of a run, as its config says it."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -26,7 +27,25 @@ class CanvasConfig(BaseModel):
         default=Schedule.of(5e-4),
         description="squared half-width of the ink, I = exp(-d^2 / sigma2), canvas units; a number or {from, to, over}",
     )
-    compose: Literal["softor"] = Field(default="softor", description="how strokes meet: 1 - prod(1 - I)")
+    compose: Literal["softor", "over", "max", "sum"] = Field(
+        default="softor",
+        description="how strokes meet: softor 1 - prod(1 - I), over (each covers those before it), max, or sum",
+    )
+    response: Literal["gaussian", "linear"] = Field(
+        default="gaussian",
+        description="ink by distance: gaussian exp(-d^2 / sigma2), or the linear tent of the same width at half height",
+    )
+    reach: float | Literal["lossless", "all"] = Field(
+        default="lossless",
+        description="sigmas beyond which a stroke is not felt; lossless: where float32 cannot show it; all: nowhere",
+    )
+
+    @field_validator("reach")
+    @classmethod
+    def _felt(cls, value: float | str) -> float | str:
+        if not isinstance(value, str) and not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"reach must be above 0 and finite, got {value:g}; 4.2 sigmas lose nothing that is seen")
+        return value
 
     @field_validator("sigma2")
     @classmethod
@@ -35,11 +54,22 @@ class CanvasConfig(BaseModel):
             raise ValueError(f"sigma2 must be above 0, got {min(value.ends):g}; 5e-4 suits 64 pixels")
         return value
 
-    def draw(self, strokes: Strokes, step: int = 0) -> Float[Tensor, "*batch size size"]:
-        """The strokes as ink in [0, 1], with the sigma2 of this training step.
+    def draw(self, strokes: Strokes, step: int = 0, upon: Tensor | None = None) -> Float[Tensor, "*batch size size"]:
+        """The strokes as ink in [0, 1], with the sigma2 of this training step: [*batch, size, size], or
+        [*batch, 3, size, size] where they have a colour (``on_paper`` shows either).
+
+        ``upon`` is a canvas that earlier strokes were drawn on; the result is that of drawing them all at once.
 
         Does not look for NaN (that would wait for a GPU at every step): a NaN in a stroke is a NaN in its
         canvas.
         """
-        sigma2 = self.sigma2.at(step)
-        return rasterise(strokes, (self.size, self.size), sigma2=sigma2, compose=self.compose, check=False)
+        return rasterise(
+            strokes,
+            (self.size, self.size),
+            sigma2=self.sigma2.at(step),
+            compose=self.compose,
+            response=self.response,
+            reach=self.reach,
+            background=upon,
+            check=False,
+        )

@@ -7,9 +7,10 @@ import torch
 
 from raster.errors import InputError
 
-ENGINES = ("auto", "cpu", "reference")
+ENGINES = ("auto", "gpu", "cpu", "tile", "reference")
 #: Looked for, not imported: that takes a second and is left to the first canvas.
 _NUMBA = find_spec("numba") is not None
+_TRITON = find_spec("triton") is not None
 
 
 @dataclass(frozen=True)
@@ -20,35 +21,47 @@ class Engine:
     why: str
 
 
-def engine_for(device: torch.device | str, dtype: torch.dtype, engine: str = "auto") -> Engine:
-    """The engine that ``rasterise`` takes for strokes on this device and of this dtype.
+def engine_for(device: torch.device | str, dtype: torch.dtype, engine: str = "auto", dimensions: int = 2) -> Engine:
+    """The engine that ``rasterise`` takes for strokes on this device, of this dtype, with so many coordinates.
 
-    ``"cpu"`` is the fast one (numba kernels, float32 in main memory), ``"reference"`` plain torch for
-    everything else. Half precision is drawn in float32. Raises ``InputError`` for an unknown engine, or one
-    that cannot draw this.
+    ``"gpu"`` is Triton (float32, CUDA), ``"cpu"`` numba (float32, main memory), ``"tile"`` plain torch (any device and
+    dtype), ``"reference"`` plain torch over all pixels (any number of dimensions, twice differentiable). Half
+    precision is drawn in float32. Raises ``InputError`` for an unknown engine, or one that cannot draw this.
 
     >>> engine_for("cpu", torch.float64).name
-    'reference'
+    'tile'
     """
     device = torch.device(device)
     if engine not in ENGINES:
         raise InputError(f"no engine {engine!r}", "rasterise", f"one of {', '.join(ENGINES)}")
     if engine == "reference":
         return Engine("reference", "asked for")
-    obstacle = _obstacle(device, dtype)
-    if engine == "cpu":
+    if engine != "auto":
+        obstacle = _obstacle(engine, device, dtype, dimensions)
         if obstacle:
-            raise InputError("engine 'cpu' cannot draw this", obstacle, "engine='auto'")
-        return Engine("cpu", "asked for")
+            raise InputError(f"engine {engine!r} cannot draw this", obstacle, "engine='auto'")
+        return Engine(engine, "asked for")
+    if dimensions != 2:
+        return Engine("reference", f"the engines draw in 2 dimensions, the points have {dimensions}")
+    fast = "gpu" if device.type == "cuda" else "cpu"
+    obstacle = _obstacle(fast, device, dtype, dimensions)
     if obstacle:
-        return Engine("reference", obstacle)
-    return Engine("cpu", f"float32 on {device.type}: numba kernels over each stroke's own band")
+        return Engine("tile", obstacle)
+    how = {"gpu": "Triton kernels over tiles", "cpu": "numba kernels over each stroke's own band"}
+    return Engine(fast, f"float32 on {device.type}: {how[fast]}")
 
 
-def _obstacle(device: torch.device, dtype: torch.dtype) -> str:
-    """Why the kernels cannot draw this; empty if they can. ``meta`` has the shapes of what they would draw."""
-    if device.type not in ("cpu", "meta"):
-        return f"no kernels for {device.type} yet"
+def _obstacle(engine: str, device: torch.device, dtype: torch.dtype, dimensions: int) -> str:
+    """Why an engine cannot draw this; empty if it can. ``meta`` has the shapes of what any would draw."""
+    if dimensions != 2:
+        return f"it draws in 2 dimensions, the points have {dimensions}"
+    if engine == "tile":
+        return ""
+    needed = {"gpu": "cuda", "cpu": "cpu"}[engine]
+    if device.type not in (needed, "meta"):
+        return f"no kernels for {device.type}" if engine == "cpu" else f"Triton draws on cuda, not on {device.type}"
     if dtype == torch.float64:
         return "the kernels are float32, the strokes float64"
-    return "" if _NUMBA else "numba is not installed"
+    if engine == "cpu":
+        return "" if _NUMBA else "numba is not installed"
+    return "" if _TRITON else "Triton is not installed"

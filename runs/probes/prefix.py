@@ -2,7 +2,6 @@
 
 import torch
 
-from raster import Strokes
 from runs.evidence import Evidence, Finding, bootstrap_by_pool
 
 
@@ -25,8 +24,8 @@ def prefix(evidence: Evidence) -> Finding:
             def first(number: int, play: object, n: int = n) -> torch.Tensor:
                 strokes = evidence.plays[number].strokes
                 order = orders[number] if shuffle else torch.arange(count)
-                kept = strokes.points[:, order[:n].to(strokes.points.device)]
-                return run.config.canvas.draw(Strokes(points=kept, kind=strokes.kind), run.step)
+                kept = strokes.select(order[:n].to(strokes.points.device))
+                return run.config.canvas.draw(kept, run.step)
 
             right = evidence.scored(first)
             found.append(float(torch.cat(right).double().mean()))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from raster import CanvasConfig, InputError, Strokes, engine_for, rasterise
 from raster.drawing import to_pixels
 
-ENGINES = ("reference", "cpu")
-both = pytest.mark.parametrize("engine", ENGINES)
+ENGINES = ("reference", "tile", "cpu")
+every = pytest.mark.parametrize("engine", ENGINES)
 
 
 def line(*ends: float, dtype: torch.dtype = torch.float32) -> Strokes:
@@ -37,7 +37,7 @@ def by_hand(strokes: Strokes, height: int, width: int, sigma2: float) -> torch.T
     return canvas
 
 
-@both
+@every
 @pytest.mark.parametrize("size", [(7, 7), (5, 9), (9, 4), (1, 1), (1, 6)])
 def test_a_canvas_is_what_the_definition_says(engine: str, size: tuple[int, int]) -> None:
     strokes = line(-0.8, -0.3, 0.6, 0.9, 0.1, 0.2, 0.1, 0.2, -1.5, 0.4, 1.5, 0.4, 0.3, -2.0, 0.3, 2.0)
@@ -48,11 +48,11 @@ def test_a_canvas_is_what_the_definition_says(engine: str, size: tuple[int, int]
 def test_x_is_right_y_is_down_and_the_edges_are_at_one() -> None:
     ink = rasterise(line(0.75, -0.25, 0.75, -0.25), (4, 4), sigma2=1e-3)
     assert [int(i) for i in ink.nonzero()[0]] == [1, 3]
-    corners = to_pixels(torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0]]), 4, 4)
+    corners = to_pixels(torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0]]), (4, 4))
     assert corners.tolist() == [[-0.5, -0.5], [3.5, 3.5], [1.5, 1.5]]
 
 
-@both
+@every
 @pytest.mark.parametrize("batch", [(), (2,), (2, 3), (0,)])
 def test_any_leading_dimensions(engine: str, batch: tuple[int, ...]) -> None:
     points = torch.rand(*batch, 3, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -62,7 +62,7 @@ def test_any_leading_dimensions(engine: str, batch: tuple[int, ...]) -> None:
         assert torch.equal(ink[1, 2], rasterise(Strokes(points[1, 2]), (6, 8), sigma2=0.02, engine=engine))
 
 
-@both
+@every
 def test_no_strokes_leave_paper(engine: str) -> None:
     points = torch.zeros(2, 0, 2, 2, requires_grad=True)
     ink = rasterise(Strokes(points), (5, 5), engine=engine)
@@ -70,7 +70,8 @@ def test_no_strokes_leave_paper(engine: str) -> None:
     ink.sum().backward()
 
 
-@both
+@every
+@pytest.mark.parametrize("compose", ["softor", "over", "max", "sum"])
 @pytest.mark.parametrize("sigma2", [1e-8, 5e-4, 10.0])
 @pytest.mark.parametrize(
     "ends",
@@ -84,11 +85,13 @@ def test_no_strokes_leave_paper(engine: str) -> None:
     ],
     ids=["point", "seven in one place", "outside", "endless", "far point", "nearly a point"],
 )
-def test_strange_strokes_give_finite_ink_and_gradients(engine: str, sigma2: float, ends: tuple[float, ...]) -> None:
+def test_strange_strokes_give_finite_ink_and_gradients(
+    engine: str, compose: str, sigma2: float, ends: tuple[float, ...]
+) -> None:
     points = line(*ends).points.requires_grad_()
-    ink = rasterise(Strokes(points), (8, 8), sigma2=sigma2, engine=engine)
+    ink = rasterise(Strokes(points), (8, 8), sigma2=sigma2, compose=compose, engine=engine)
     ink.sum().backward()
-    assert ((ink >= 0) & (ink <= 1)).all()
+    assert ((ink >= 0) & (ink <= (7 if compose == "sum" else 1))).all()
     assert points.grad is not None
     assert torch.isfinite(points.grad).all()
 
@@ -112,7 +115,7 @@ def test_a_zero_length_line_moves_towards_ink_that_is_wanted() -> None:
     assert (points.grad.sum((0, 1)) < 0).all()
 
 
-@both
+@every
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_coordinate_that_is_no_number_shows_in_its_canvas_only(engine: str, bad: float) -> None:
     points = torch.zeros(3, 2, 2, 2)
@@ -134,8 +137,12 @@ def test_a_wrong_request_is_named() -> None:
     strokes = line(0, 0, 1, 1)
     with pytest.raises(InputError, match="0 x 8 pixels"):
         rasterise(strokes, (0, 8))
-    with pytest.raises(InputError, match=r"'over'.*softor"):
-        rasterise(strokes, (8, 8), compose="over")
+    with pytest.raises(InputError, match=r"composition 'under'.*softor"):
+        rasterise(strokes, (8, 8), compose="under")
+    with pytest.raises(InputError, match=r"response 'soft'.*gaussian"):
+        rasterise(strokes, (8, 8), response="soft")
+    with pytest.raises(InputError, match=r"tolerance of 0"):
+        rasterise(strokes, (8, 8), tolerance=0)
     with pytest.raises(InputError, match=r"'cuda'.*auto"):
         rasterise(strokes, (8, 8), engine="cuda")
     with pytest.raises(InputError, match="float64"):
@@ -174,24 +181,21 @@ def test_half_precision_is_drawn_in_float32() -> None:
 def test_the_choice_of_engine_is_told() -> None:
     assert engine_for("cpu", torch.float32).name == "cpu"
     assert "float64" in engine_for("cpu", torch.float64).why
-    assert engine_for("cuda", torch.float32).name == "reference"
+    assert engine_for("cpu", torch.float64).name == "tile"
+    assert engine_for("cuda", torch.float32).name == "gpu"
+    assert "float64" in engine_for("cuda", torch.float64).why
+    assert engine_for("mps", torch.float32).name == "tile"
+    assert "no kernels for mps" in engine_for("mps", torch.float32).why
+    assert engine_for("cpu", torch.float32, dimensions=3).name == "reference"
     assert engine_for("cpu", torch.float32, "reference").why == "asked for"
 
 
-def test_without_numba_the_reference_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_compiler_an_engine_leaves_the_drawing_to_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("raster.engines._NUMBA", False)
-    assert engine_for("cpu", torch.float32).name == "reference"
-    assert "numba" in engine_for("cpu", torch.float32).why
-
-
-def test_the_meta_device_gets_shapes() -> None:
-    points = torch.empty(2, 3, 4, 2, 2, device="meta", requires_grad=True)
-    ink = rasterise(Strokes(points), (28, 20))
-    assert ink.is_meta
-    assert ink.shape == (2, 3, 28, 20)
-    ink.sum().backward()
-    assert points.grad is not None
-    assert points.grad.shape == points.shape
+    monkeypatch.setattr("raster.engines._TRITON", False)
+    for device, compiler in (("cpu", "numba"), ("cuda", "Triton")):
+        assert engine_for(device, torch.float32).name == "tile"
+        assert compiler in engine_for(device, torch.float32).why
 
 
 def test_importing_the_room_does_not_import_numba() -> None:

@@ -78,7 +78,7 @@ def test_a_canvas_without_width_of_ink_is_refused(sigma2: object) -> None:
         CanvasConfig.model_validate({"sigma2": sigma2})
 
 
-@pytest.mark.parametrize("wrong", [{"size": 4}, {"size": 5000}, {"compose": "over"}, {"sise": 64}])
+@pytest.mark.parametrize("wrong", [{"size": 4}, {"size": 5000}, {"compose": "under"}, {"reach": 0}, {"sise": 64}])
 def test_a_canvas_says_which_key_is_wrong(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         CanvasConfig.model_validate(wrong)

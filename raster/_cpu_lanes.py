@@ -1,0 +1,81 @@
+"""What the CPU kernels (numba) are made with: how they are compiled, and eight pixels of a row moved at once.
+
+A band's rows are short, and a loop over eight pixels is too short for LLVM to make vectors of; so these two are
+said in LLVM's own words. An index past an array's end is not looked for, as nowhere in compiled code.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from numba import extending, njit, types
+from numba.core.cgutils import ir
+
+intrinsic: Any = extending.intrinsic  # its type leaves one argument too many to the caller
+
+#: Pixels of a row that move together.
+LANES = 8
+#: ``contract`` allows fused multiply-adds, ``reassoc`` sums in lanes. None lets LLVM forget that there are NaNs.
+CONTRACT = {"contract", "nsz"}
+SUMS = {"contract", "nsz", "reassoc", "arcp"}
+
+
+def _version() -> str:
+    """Of all kernels together: numba's cache looks at a function's own file, not at those it calls."""
+    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("_cpu_*.py"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
+
+
+_VERSION = _version()
+
+
+def compiled(**options):
+    """Compiles at first call, with a cache on disk, or without one where there is no place for it."""
+
+    def decorate(function):
+        function.__qualname__ += "_" + _VERSION  # the name of its file in the cache
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # numba found no folder that can be written
+            return njit(nogil=True, **options)(function)
+
+    return decorate
+
+
+def _lanes(context, builder, kind, array, place, of):
+    """Pointer to eight elements from ``place`` on."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [place]), ir.VectorType(of, LANES).as_pointer())
+
+
+@intrinsic
+def copy8(typing, to, i, source, j):
+    """``to[i : i + 8] = source[j : j + 8]``, of arrays in one dimension, of 32 bits."""
+
+    def generate(context, builder, signature, args):
+        kinds, bits = signature.args, ir.IntType(32)
+        read = builder.load(_lanes(context, builder, kinds[2], args[2], args[3], bits), align=4)
+        builder.store(read, _lanes(context, builder, kinds[0], args[0], args[1], bits), align=4)
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, source, types.intp), generate
+
+
+@intrinsic
+def ramp8(typing, to, i, start, step):
+    """``to[i + l] = start + l * step`` for l in 0..7, float32."""
+
+    def generate(context, builder, signature, args):
+        real, number = ir.FloatType(), ir.IntType(32)
+        lanes = ir.Constant(ir.VectorType(real, LANES), [float(lane) for lane in range(LANES)])
+
+        def spread(value):
+            one = builder.insert_element(ir.Constant(lanes.type, ir.Undefined), value, ir.Constant(number, 0))
+            where = ir.Constant(ir.VectorType(number, LANES), [0] * LANES)
+            return builder.shuffle_vector(one, one, where)
+
+        ramp = builder.fadd(spread(args[2]), builder.fmul(spread(args[3]), lanes))
+        builder.store(ramp, _lanes(context, builder, signature.args[0], args[0], args[1], real), align=4)
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, types.float32, types.float32), generate

@@ -1,0 +1,98 @@
+"""Every primitive as a polyline, by a small differentiable expression; and how many pieces a curve needs."""
+
+import math
+
+import torch
+
+from raster.shapes import Float, Tensor
+from raster.strokes import KNOTS, Strokes
+
+#: A chord may stray by this many sigmas from its curve: ink is then off by at most 0.03 (docs/raster.md).
+STRAY = 0.035
+#: Pieces of a curve where counting them would make a GPU wait, or a compiler stop.
+FIXED = 32
+MOST = 1024
+#: Added to a squared distance of control points, canvas units: coincident ones have a spline and a gradient.
+_TOUCH = 1e-8
+
+
+def flatten(strokes: Strokes, pieces: int) -> Float[Tensor, "*batch n v d"]:
+    """The strokes as polylines of V vertices, differentiable in the control points, in canvas coordinates.
+
+    Points, lines and polylines are what they are; a curve becomes ``pieces`` equal steps of its parameter (each of
+    its cubics, if it is a chain or a spline).
+    """
+    points = strokes.points
+    if strokes.kind in ("point", "line", "polyline"):
+        return points
+    bezier = to_bezier(strokes)
+    basis = _bernstein(bezier.shape[-2] - 1, pieces).to(bezier)  # [pieces + 1, degree + 1]
+    drawn = torch.einsum("kc,...cd->...kd", basis, bezier)  # [*batch n m pieces+1 d]
+    first, rest = drawn[..., 0, :1, :], drawn[..., 1:, :].flatten(-3, -2)  # a joint is one vertex
+    return torch.cat([first, rest], dim=-2)
+
+
+def pieces_for(strokes: Strokes, sigma: float | Tensor, short: int, tolerance: float | None) -> int:
+    """How many pieces keep every chord within ``tolerance`` pixels of its curve, a multiple of 4.
+
+    A Bézier curve of degree n strays from its chord by at most ``n (n - 1) max |D2 P| / (8 K^2)``, D2 P being the
+    second differences of its control points. Without a tolerance it is ``STRAY`` sigmas. This waits for a GPU, so
+    there, without a tolerance, and wherever numbers cannot be read (meta, ``vmap``, ``torch.compile``), the count is
+    ``FIXED``.
+
+    Args:
+        strokes: curves, canvas coordinates.
+        sigma: their sigma in pixels: one number, or one a stroke.
+        short: pixels on the canvas's short side.
+        tolerance: pixels.
+    """
+    points = strokes.points.detach()
+    if strokes.kind in ("point", "line", "polyline") or not points.numel():
+        return 1
+    if points.is_meta or torch.compiler.is_compiling() or (points.is_cuda and tolerance is None):
+        return FIXED
+    bezier = to_bezier(strokes.detach())
+    degree = bezier.shape[-2] - 1
+    bend = bezier.diff(n=2, dim=-2).square().sum(-1).amax((-2, -1)).sqrt() * (short / 2)  # [*batch n], pixels
+    allowed = tolerance if tolerance is not None else STRAY * sigma
+    wanted = (degree * (degree - 1) * bend / (8 * allowed)).sqrt().nan_to_num(0.0, MOST, 0.0).amax()
+    try:
+        needed = float(wanted)
+    except RuntimeError:  # a tensor that vmap holds tells no number
+        return FIXED
+    return min(MOST, max(4, 4 * math.ceil(min(needed, MOST) / 4)))
+
+
+def to_bezier(strokes: Strokes) -> Float[Tensor, "*batch n m c d"]:
+    """Each stroke as M Bézier curves end to end, C control points each; lines and polylines are curves of degree 1.
+
+    A point has no curve: ask before.
+    """
+    points = strokes.points
+    if strokes.kind == "catmull-rom":
+        return _spline(points, KNOTS[strokes.knots])
+    degree = {"line": 1, "polyline": 1, "quadratic": 2, "cubic": 3}[strokes.kind]
+    return points.unfold(-2, degree + 1, degree).movedim(-1, -2)
+
+
+def _spline(points: Float[Tensor, "*batch n p d"], power: float) -> Float[Tensor, "*batch n m 4 d"]:
+    """A Catmull-Rom spline as cubic Bézier curves, one between each two inner points.
+
+    The tangents are Barry & Goldman's (1988) for knots that are |distance|^power apart. Coincident points, where
+    they divide 0 by 0, count as ``_TOUCH`` apart.
+    """
+    p0, p1, p2, p3 = (points[..., i : points.shape[-2] - 3 + i, :] for i in range(4))  # [*batch n m d]
+    t1, t2, t3 = (
+        ((b - a).square().sum(-1, keepdim=True) + _TOUCH).pow(power / 2) for a, b in ((p0, p1), (p1, p2), (p2, p3))
+    )
+    before = (t1 * t1 * (p2 - p1) + t2 * t2 * (p1 - p0)) / (3 * t1 * (t1 + t2))
+    after = (t3 * t3 * (p2 - p1) + t2 * t2 * (p3 - p2)) / (3 * t3 * (t3 + t2))
+    return torch.stack([p1, p1 + before, p2 - after, p2], dim=-2)
+
+
+def _bernstein(degree: int, pieces: int) -> Tensor:
+    """Bernstein polynomials at pieces + 1 equal steps of t, [pieces + 1, degree + 1]."""
+    t = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)[:, None]
+    i = torch.arange(degree + 1)
+    choose = torch.tensor([math.comb(degree, j) for j in range(degree + 1)], dtype=torch.float64)
+    return choose * t**i * (1 - t) ** (degree - i)
