@@ -4,15 +4,17 @@ from agents.bias import AnyBias, Bias, Played, bias
 from agents.biases import Ink, Likeness, Tremor
 from agents.community import Community, CommunityConfig, Pair
 from agents.eye import View
+from agents.heads import HeadConfig, StrokesConfig
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
-from agents.sender import Sender, SenderConfig, StrokesConfig
+from agents.sender import Sender, SenderConfig
 
 __all__ = [
     "AnyBias",
     "Bias",
     "Community",
     "CommunityConfig",
+    "HeadConfig",
     "Ink",
     "Likeness",
     "Moment",

@@ -12,18 +12,20 @@ A bias is a small pydantic model: its fields are its keys in YAML, its hooks do 
             return along[..., 0].abs().mean(-1)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+import torch
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializeAsAny
 from pydantic_core import CoreSchema, core_schema
+from torch import nn
 
 from agents.eye import View
 from agents.moment import Moment
-from perception import TimmTrunk, Trunks
+from perception import FrozenTrunk, Trunks
 from raster import InputError, Schedule, Strokes
-from raster.shapes import Float, Tensor
+from raster.shapes import Float, Int, Tensor
 
 
 @runtime_checkable
@@ -42,7 +44,7 @@ class Played(Protocol):
 
     @property
     def canvas(self) -> Tensor:
-        """Ink in [0, 1], [B, H, W]."""
+        """Ink in [0, 1], [B, H, W], or [B, 3, H, W] where strokes have a colour (``raster.on_paper`` shows either)."""
         ...
 
     @property
@@ -50,11 +52,29 @@ class Played(Protocol):
         """The run's frozen trunks, built once each."""
         ...
 
+    @property
+    def label(self) -> Int[Tensor, " b"]:
+        """Class of what each sender was shown, [B]: for costs that compare drawings of one thing."""
+        ...
+
+    @property
+    def kept(self) -> nn.Module | None:
+        """What this bias ``keeps``; None where it keeps nothing, or nobody trains it."""
+        ...
+
+    def generator(self, word: str) -> torch.Generator:
+        """Noise for a cost, on the CPU: seeded by the round and by ``word`` (the bias's kind), the same when replayed.
+
+        A cost that draws one noise for all games does not depend on their order.
+        """
+        ...
+
 
 class Bias(BaseModel):
-    """Base of every bias: three hooks, each optional.
+    """Base of every bias: three hooks, each optional; and two more for one that learns or remembers.
 
-    ``weight`` multiplies the cost; it may be a schedule (``{from: 1, to: 0.1, over: 2000}``).
+    ``weight`` multiplies the cost; it may be a schedule (``{from: 1, to: 0.1, over: 2000}``). The bias itself is a
+    config and never changes; what changes while agents learn is a module that it ``keeps``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -75,9 +95,23 @@ class Bias(BaseModel):
         """What this drawing costs, one number a game, differentiable in ``play.strokes`` and ``play.canvas``."""
         return play.canvas.new_zeros(play.canvas.shape[0])
 
-    def reads(self) -> tuple[tuple[TimmTrunk, int], ...]:
-        """Levels of frozen trunks whose photo features the cost asks for, so that one pass makes them all."""
+    def reads(self) -> tuple[tuple[FrozenTrunk, int | None], ...]:
+        """Levels of frozen trunks whose photo features the cost asks for, so that one pass makes them all.
+
+        None stands for the deepest level.
+        """
         return ()
+
+    def keeps(self) -> nn.Module | None:
+        """What changes from step to step: parameters that are learned, buffers that are remembered.
+
+        Made once a run. It is moved, trained and checkpointed with the agents, under the name ``biases.NUMBER``, and
+        handed to ``cost`` and ``remember`` as ``play.kept``. ``cost`` must not change its buffers.
+        """
+        return None
+
+    def remember(self, play: Played) -> None:
+        """Put something of this play into ``play.kept``; called without gradients, once the step is done."""
 
     def costs(self) -> bool:
         """Whether this bias has a cost of its own."""
@@ -114,8 +148,41 @@ def biases() -> dict[str, type[Bias]]:
     """Every registered bias by name; those of other packages (entry points ``lascaux.biases``) included."""
     for entry in metadata.entry_points(group="lascaux.biases"):
         if entry.name not in _BIASES:
-            entry.load()
+            _load(entry)
     return dict(_BIASES)
+
+
+def origins() -> dict[str, str]:
+    """Biases that came by an entry point: the word, and the package with its version (``upright 1.0``)."""
+    return {
+        entry.name: f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        for entry in metadata.entry_points(group="lascaux.biases")
+    }
+
+
+def _load(entry: metadata.EntryPoint) -> None:
+    where = f"entry point {entry.name} = {entry.value!r}" + (f" of {entry.dist.name}" if entry.dist else "")
+    try:
+        entry.load()
+    except InputError:
+        raise
+    except Exception as error:  # whatever a stranger's module raises when it is imported
+        what = f"the bias {entry.name!r} of another package fails: {type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(what, where, "mend or uninstall that package") from error
+    if entry.name not in _BIASES:
+        do = f'say @bias("{entry.name}"), or name the entry point by its word'
+        raise InputError(f"it registers no bias {entry.name!r}", where, do)
+
+
+def labels(several: Sequence[Bias]) -> list[str]:
+    """A word for each of a run's biases in its metrics: the kind, with a number from the second of a kind on.
+
+    >>> labels([Bias(kind="ink"), Bias(kind="clip"), Bias(kind="ink")])
+    ['ink', 'clip', 'ink-2']
+    """
+    kinds = [each.kind for each in several]
+    counts = [kinds[: number + 1].count(kind) for number, kind in enumerate(kinds)]
+    return [kind if count == 1 else f"{kind}-{count}" for kind, count in zip(kinds, counts, strict=True)]
 
 
 class _OfKind:

@@ -14,7 +14,7 @@ from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
 from perception import Convnet, ConvnetTrunk, Trunks
-from raster import Strokes
+from raster import CanvasConfig, Strokes
 from raster.shapes import Float, Int, Tensor
 
 
@@ -73,7 +73,7 @@ class Pair:
 
     def score(
         self,
-        canvas: Float[Tensor, "b h w"],
+        canvas: Float[Tensor, "b *ink h w"],
         pool: View,
         pools: int,
         pool_of: Int[Tensor, " b"],
@@ -107,20 +107,25 @@ class Community(nn.Module):
         sender: SenderConfig,
         receiver: ReceiverConfig,
         pictures: Pictures,
-        canvas: int,
+        canvas: CanvasConfig,
         trunks: Trunks,
         seed: int,
+        biases: Sequence[Bias] = (),
     ) -> None:
         super().__init__()
         self.config = config
         self.commons: dict[ConvnetTrunk, Convnet] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(Sender(sender, pictures, self._convnet) for _ in range(config.senders))
+            self.senders = nn.ModuleList(Sender(sender, pictures, self._convnet, canvas) for _ in range(config.senders))
             self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas, trunks, self._convnet) for _ in range(config.receivers)
+                Receiver(receiver, pictures, canvas.size, trunks, self._convnet, sender.strokes.inks)
+                for _ in range(config.receivers)
             )
+            kept = {str(number): each.keeps() for number, each in enumerate(biases)}
         self.shared = nn.ModuleList(self.commons.values())
+        # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
+        self.kept = nn.ModuleDict({number: module for number, module in kept.items() if module is not None})
         # A community on the meta device (the shape-only test) still draws real pairs.
         self.matrix = config.topology.matrix(config.senders, config.receivers)
 
@@ -144,10 +149,14 @@ class Community(nn.Module):
         assert isinstance(r, Receiver)
         return Pair(s, r, biases, step, training)
 
+    def kept_by(self, number: int) -> nn.Module | None:
+        """What the bias of that number keeps from step to step (``Bias.keeps``), if anything."""
+        return dict(self.kept.items()).get(str(number))
+
     def members(self) -> dict[str, nn.Module]:
-        """Every agent (and shared trunk) by the name its tensors have in a checkpoint."""
+        """Every agent, shared trunk and bias that keeps something, by the name its tensors have in a checkpoint."""
         named: dict[str, nn.Module] = {}
         for kind in ("senders", "receivers", "shared"):
             for number, module in enumerate(getattr(self, kind)):
                 named[f"{kind}.{number}"] = module
-        return named
+        return named | {f"biases.{number}": module for number, module in self.kept.items()}

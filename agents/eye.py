@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from agents.moment import Moment
-from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig
+from perception import Convnet, ConvnetTrunk, FrozenTrunk, TrunkConfig
 from raster.shapes import Float, Tensor
 
 
@@ -23,12 +23,15 @@ class View(Protocol):
         """The pictures, [B, 3, H, W] in [0, 1]."""
         ...
 
-    def features(self, trunk: TimmTrunk, level: int) -> Tensor:
+    def features(self, trunk: FrozenTrunk, level: int) -> Tensor:
         """One level of a frozen trunk's pyramid, [B, C, h, w]."""
         ...
 
-    def through(self, fn: Callable[[Tensor], Tensor]) -> "View":
-        """The same pictures, each seen through ``fn`` (pixels [B, 3, H, W] to the same)."""
+    def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "View":
+        """The same pictures, each seen through ``fn`` (pixels [B, 3, H, W] to the same).
+
+        With a ``name``, which must say all that it does, a pure ``fn`` is worked out and cached once a picture.
+        """
         ...
 
 
@@ -40,16 +43,17 @@ class Pictures(Protocol):
 
     def view(self, index: Tensor) -> View: ...
 
-    def standardisation(self, trunk: TimmTrunk, level: int) -> tuple[Tensor, Tensor]:
+    def standardisation(self, trunk: FrozenTrunk, level: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each channel over the training pictures, [C] each."""
         ...
 
 
 class Eye(nn.Module):
-    """Photo -> vector [B, width].
+    """Photo -> vector [B, width], by way of feature maps that can be had too (``maps``).
 
     A frozen trunk's features are standardised a channel (mean and deviation of the training pictures, kept
     with the weights), thinned by dropout and projected; a learned convnet's are flattened and projected.
+    ``shapes`` has (C, h, w) of each map.
 
     Args:
         trunk: whose features; frozen trunks are read from the gallery's cache, never run here.
@@ -79,27 +83,35 @@ class Eye(nn.Module):
             with torch.no_grad():
                 size = pictures.size
                 probe = next(net.parameters()).new_zeros(1, 3, size, size)
-                flat = net(probe).flatten(1).shape[1]
+                shapes = [net(probe).shape[1:]]
         else:
             one = pictures.view(torch.zeros(1, dtype=torch.long))
-            flat = 0
+            shapes = []
             for level in self.levels:
                 mean, std = pictures.standardisation(trunk, level)
                 self.register_buffer(f"mean{level}", mean.clone())
                 self.register_buffer(f"std{level}", std.clone())
-                flat += one.features(trunk, level).flatten(1).shape[1]
-        self.project = nn.Linear(flat, width)
+                shapes.append(one.features(trunk, level).shape[1:])
+        self.shapes = [(int(c), int(h), int(w)) for c, h, w in shapes]
+        self.project = nn.Linear(sum(c * h * w for c, h, w in self.shapes), width)
+
+    def maps(self, view: View) -> list[Float[Tensor, "b _ _ _"]]:
+        """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""
+        if isinstance(self.trunk, ConvnetTrunk):
+            net = self.net if self.net is not None else self._borrowed[0]
+            return [net(view.pixels().to(self.project.weight.dtype) - 0.5)]
+        seen = []
+        for level in self.levels:
+            mean, std = self.get_buffer(f"mean{level}"), self.get_buffer(f"std{level}")
+            features = view.features(self.trunk, level).to(mean.dtype)  # [B, C, h, w]
+            seen.append((features - mean[:, None, None]) / std[:, None, None])
+        return seen
+
+    def vector(self, maps: Sequence[Float[Tensor, "b _ _ _"]], moment: Moment) -> Float[Tensor, "b d"]:
+        """One vector [B, width] of what ``maps`` gave."""
+        x = torch.cat([each.flatten(1) for each in maps], dim=1)  # [B, sum of C h w]
+        return self.project(moment.dropout(x, self.dropout))
 
     def forward(self, view: View, moment: Moment) -> Float[Tensor, "b d"]:
         """See ``view`` of B pictures; returns [B, width]."""
-        if isinstance(self.trunk, ConvnetTrunk):
-            net = self.net if self.net is not None else self._borrowed[0]
-            x = net(view.pixels().to(self.project.weight.dtype) - 0.5).flatten(1)  # [B, C h w]
-        else:
-            seen = []
-            for level in self.levels:
-                mean, std = self.get_buffer(f"mean{level}"), self.get_buffer(f"std{level}")
-                features = view.features(self.trunk, level).to(mean.dtype)  # [B, C, h, w]
-                seen.append(((features - mean[:, None, None]) / std[:, None, None]).flatten(1))
-            x = torch.cat(seen, dim=1)
-        return self.project(moment.dropout(x, self.dropout))
+        return self.vector(self.maps(view), moment)

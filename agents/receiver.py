@@ -11,7 +11,7 @@ from torch import nn
 from agents.eye import Eye, Pictures, View
 from agents.moment import Moment
 from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig, Trunks
-from raster import CanvasConfig, Strokes
+from raster import CanvasConfig, Strokes, on_paper
 from raster.shapes import Float, Int, Tensor
 
 
@@ -71,7 +71,8 @@ class Receiver(nn.Module):
     """Embeds the canvas and the candidates in one space and scores each candidate.
 
     Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
-    cost G x K embeddings and one matrix product.
+    cost G x K embeddings and one matrix product. ``inks`` is the channels of the canvas: 1, or 3 where senders have
+    colours.
     """
 
     mean: Tensor
@@ -84,6 +85,7 @@ class Receiver(nn.Module):
         canvas: int,
         trunks: Trunks,
         convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
+        inks: int = 1,
     ) -> None:
         super().__init__()
         self.config = config
@@ -91,9 +93,9 @@ class Receiver(nn.Module):
         self.photo = nn.Linear(config.hidden, config.dims)
         self._trunks = trunks  # frozen and shared: never among this agent's parameters
         reader = config.reader
-        self.reader = Convnet(1, reader.channels) if isinstance(reader, ConvnetReader) else None
+        self.reader = Convnet(inks, reader.channels) if isinstance(reader, ConvnetReader) else None
         with torch.no_grad():
-            blank = self.eye.project.weight.new_zeros(1, canvas, canvas)
+            blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
             if isinstance(reader, TrunkReader):
                 lines = self._features(_random_lines(canvas, trunks.device))
                 self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))
@@ -108,19 +110,18 @@ class Receiver(nn.Module):
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
 
-    def _read(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b f"]:
+    def _read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b f"]:
         if self.reader is not None:
-            return self.reader(canvas[:, None]).flatten(1)
+            return self.reader(canvas if canvas.ndim == 4 else canvas[:, None]).flatten(1)
         x = (self._features(canvas).to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
         return x.flatten(1)
 
-    def _features(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b c h2 w2"]:
+    def _features(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
         reader = self.config.reader
         assert isinstance(reader, TrunkReader)
-        paper = (1.0 - canvas.float())[:, None].expand(-1, 3, -1, -1)  # [B, 3, H, W]: black ink on white
-        return self._trunks[reader.trunk](paper, [reader.level])[0]
+        return self._trunks[reader.trunk](on_paper(canvas.float()), [reader.level])[0]
 
-    def embed_canvas(self, canvas: Float[Tensor, "b h w"]) -> Float[Tensor, "b d"]:
+    def embed_canvas(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b d"]:
         """Sketches to vectors (unit length under ``cosine``)."""
         return self._unit(self.sketch(self._read(canvas)))
 
@@ -142,12 +143,12 @@ class Receiver(nn.Module):
         return scores
 
     def score(
-        self, canvas: Float[Tensor, "b h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
+        self, canvas: Float[Tensor, "b *ink h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
     ) -> Float[Tensor, "b k"]:
         """Score every candidate of each game.
 
         Args:
-            canvas: ink in [0, 1].
+            canvas: ink in [0, 1], [B, H, W], or [B, 3, H, W] of coloured strokes.
             pool: the candidates of all pools, G x K pictures, pool after pool.
             pools: how many pools, G.
             pool_of: which pool each game is played on.

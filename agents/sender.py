@@ -1,34 +1,31 @@
 """Who draws: photo features to strokes."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from agents.eye import Eye, Pictures, View
+from agents.heads import (
+    HeadConfig,
+    OnePass,
+    OnePassHead,
+    Recurrent,
+    RecurrentHead,
+    SetHead,
+    Sight,
+    StrokesConfig,
+    StrokeSet,
+)
 from agents.moment import Moment
 from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig
-from raster import Strokes
-from raster.shapes import Float, Tensor
-
-
-class StrokesConfig(BaseModel):
-    """What the hand puts on the canvas."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["line"] = "line"
-    """Primitive: straight lines of two control points."""
-    count: int = Field(20, ge=1, le=1000)
-    """Strokes a drawing, N."""
-    spread: float = Field(0.7, gt=0, le=1)
-    """An untrained sender's short strokes are strewn over +-spread of the canvas, so that all are seen."""
+from raster import CanvasConfig, Strokes
 
 
 class SenderConfig(BaseModel):
-    """A drawing agent: its eye, and a multilayer perceptron to stroke parameters."""
+    """A drawing agent: its eye, and a head to stroke parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -42,18 +39,29 @@ class SenderConfig(BaseModel):
     """Width of the hidden layers."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout rate on the trunk's features."""
+    head: HeadConfig = OnePassHead()
+    """How strokes come from what it sees: all at once, one after another, or as a set."""
     strokes: StrokesConfig = StrokesConfig()
+    """What it draws with."""
 
 
 class Sender(nn.Module):
-    """Photo -> eye -> MLP -> tanh -> ``Strokes`` with points in (-1, 1), after Mihai & Hare 2021 (section 3).
+    """Photo -> eye -> two hidden layers -> head -> ``Strokes`` with points in (-1, 1), after Mihai & Hare 2021
+    (section 3), whose agents are the head ``onepass`` and lines.
 
-    The last layer starts small around short strokes strewn evenly over the canvas: strokes that start on one
-    another get the same gradient and never part.
+    Args:
+        config: the agent.
+        pictures: the gallery, asked for shapes and statistics only.
+        convnet: gives the module of a learned trunk: a new one, or the community's shared one.
+        canvas: what is drawn on, for a head that looks at it.
     """
 
     def __init__(
-        self, config: SenderConfig, pictures: Pictures, convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of
+        self,
+        config: SenderConfig,
+        pictures: Pictures,
+        convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
+        canvas: CanvasConfig = CanvasConfig(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
         self.config = config
@@ -63,21 +71,30 @@ class Sender(nn.Module):
         )  # pixels beside features
         width = config.hidden * (2 if config.pixels else 1)
         self.hidden = nn.Linear(width, config.hidden)
-        self.head = nn.Linear(config.hidden, config.strokes.count * 4)
-        with torch.no_grad():
-            self.head.weight.mul_(0.5)
-            centre = (torch.rand(config.strokes.count, 1, 2) * 2 - 1) * config.strokes.spread
-            ends = (centre + (torch.rand(config.strokes.count, 2, 2) - 0.5) * 0.4).clamp(-0.95, 0.95)
-            self.head.bias.copy_(torch.atanh(ends).flatten())
+        shapes = [shape for eye in self._eyes() for shape in eye.shapes]
+        self.head: OnePass | Recurrent | StrokeSet
+        if isinstance(config.head, RecurrentHead):
+            self.head = Recurrent(config.head, config.strokes, shapes, config.hidden, canvas)
+        elif isinstance(config.head, SetHead):
+            self.head = StrokeSet(config.head, config.strokes, shapes, config.hidden)
+        else:
+            self.head = OnePass(config.hidden, config.strokes)
 
     def draw(self, view: View, moment: Moment) -> Strokes:
-        """Draw B pictures; returns strokes with points [B, N, 2, 2]."""
-        return Strokes(points=self(view, moment), kind=self.config.strokes.kind)
+        """Draw B pictures; returns strokes with points [B, N, P, 2] in (-1, 1), and what else they are to carry."""
+        return self.head.draw(self.see(view, moment), moment)
 
-    def forward(self, view: View, moment: Moment) -> Float[Tensor, "b n p 2"]:
-        """The control points of ``draw``, [B, N, P, 2] in (-1, 1)."""
-        seen = self.eye(view, moment)  # [B, D]
-        if self.glance is not None:
-            seen = torch.cat([seen, self.glance(view, moment)], dim=-1)
-        x = torch.relu(self.hidden(torch.relu(seen)))
-        return torch.tanh(self.head(x)).unflatten(-1, (self.config.strokes.count, 2, 2))
+    def see(self, view: View, moment: Moment) -> Sight:
+        """What the head is given of B pictures; noise is dealt to the vector first, then to the maps."""
+        eyes = self._eyes()
+        maps = [eye.maps(view) for eye in eyes]
+        seen = [eye.vector(each, moment) for eye, each in zip(eyes, maps, strict=True)]
+        vector = torch.relu(self.hidden(torch.relu(torch.cat(seen, dim=-1))))  # [B, hidden]
+        if not self.head.attends:
+            return Sight(vector, ())
+        rates = [eye.dropout for eye, each in zip(eyes, maps, strict=True) for _ in each]
+        places = [place for each in maps for place in each]
+        return Sight(vector, [moment.dropout(place, rate) for place, rate in zip(places, rates, strict=True)])
+
+    def _eyes(self) -> list[Eye]:
+        return [self.eye] if self.glance is None else [self.eye, self.glance]

@@ -12,7 +12,8 @@ import resvg_py
 import torch
 from PIL import Image, ImageDraw
 
-from raster import Strokes, to_svg
+from raster import in_sight, to_svg
+from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json
 from runs.start import pictures_of
 
@@ -36,7 +37,7 @@ def main() -> None:
     draw = ImageDraw.Draw(sheet)
     for column, (line, number) in enumerate(chosen):
         left = GAP + column * cell
-        svg = to_svg(Strokes(points=torch.tensor(line["strokes"][number])), (SIDE, SIDE), sigma2=1e-3)
+        svg = to_svg(in_sight(strokes_of(one_of(line, number))), (SIDE, SIDE), sigma2=1e-3)
         guess = line["pool"][line["choice"][number]]
         right = line["choice"][number] == line["target"][number]
         sheet.paste(picture(pixels[line["shown"][number]]), (left, GAP))

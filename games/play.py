@@ -1,10 +1,12 @@
 """Plain data between the room of games and everybody else: a round as it is dealt, a play as it went."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
+from torch import nn
 
 from games.pictures import Gallery, PictureView
 from perception import Trunks
@@ -68,19 +70,31 @@ class Play:
         round: what was dealt.
         photo: what the senders were shown, B pictures (lazy).
         strokes: what they drew, points [B, N, P, 2].
-        canvas: ink, [B, H, W].
+        canvas: ink, [B, H, W], or [B, 3, H, W] where strokes have a colour (``raster.on_paper`` shows either).
         scores: the receivers' scores of their candidates, [B, K].
         loss: what each game cost, [B].
         trunks: the run's frozen trunks, for biases that compare in feature space.
+        kept: what the bias that is asked for its cost keeps from step to step (``Bias.keeps``), if anything.
     """
 
     round: Round
     photo: PictureView
     strokes: Strokes
-    canvas: Float[Tensor, "b h w"]
+    canvas: Float[Tensor, "b *ink h w"]
     scores: Float[Tensor, "b k"]
     loss: Float[Tensor, " b"]
     trunks: Trunks
+    kept: nn.Module | None = None
+
+    @property
+    def label(self) -> Int[Tensor, " b"]:
+        """Class of what each sender was shown, [B]."""
+        return self.photo.label
+
+    def generator(self, word: str) -> torch.Generator:
+        """Noise for whoever is called ``word``, on the CPU: seeded by the round and the word, apart from all other."""
+        digest = hashlib.sha256(f"{self.round.seed} {word}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
     @property
     def choice(self) -> Int[Tensor, " b"]:

@@ -122,7 +122,7 @@ class Referential(BaseModel):
         generator = round.generator()
         photo = gallery.view(round.shown)
         strokes = pair.draw(photo, generator)
-        ink = canvas.draw(strokes, step)  # [B, H, W]
+        ink = canvas.draw(strokes, step)  # [B, H, W], or [B, 3, H, W] of coloured strokes
         pool = gallery.view(round.pool.flatten())
         scores = pair.score(ink, pool, round.pool.shape[0], round.pool_of, generator)
         return Play(round, photo, strokes, ink, scores, self.price(scores, round.target), gallery.trunks)

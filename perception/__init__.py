@@ -1,7 +1,7 @@
 """Pixels to features: frozen trunks and their cache, a small learned convnet, likeness."""
 
 from perception.cache import FeatureCache, cache_folder
-from perception.config import ConvnetTrunk, TimmTrunk, TrunkConfig, uses_judge
+from perception.config import ConvnetTrunk, FrozenTrunk, OpenClipTrunk, TimmTrunk, TrunkConfig, uses_judge
 from perception.convnet import Convnet
 from perception.likeness import likeness
 from perception.trunk import Trunk, Trunks, build_trunk, classify
@@ -10,6 +10,8 @@ __all__ = [
     "Convnet",
     "ConvnetTrunk",
     "FeatureCache",
+    "FrozenTrunk",
+    "OpenClipTrunk",
     "TimmTrunk",
     "Trunk",
     "TrunkConfig",

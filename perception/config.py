@@ -65,6 +65,21 @@ class TimmTrunk(BaseModel):
         return self
 
 
+class OpenClipTrunk(BaseModel):
+    """The image encoder of a CLIP model (Radford et al. 2021) as a pyramid of one level: its embedding, [B, D, 1, 1].
+
+    Needs the package open_clip_torch: ``pip install 'lascaux[clip]'``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: Literal["open_clip"] = "open_clip"
+    name: str = Field("ViT-B-32-quickgelu", min_length=1)
+    """A model name of open_clip. (OpenAI's weights are of the networks whose names end in quickgelu.)"""
+    weights: str = Field("openai", min_length=1)
+    """A tag of open_clip (downloaded), a path to a weight file, or ``random``."""
+
+
 class ConvnetTrunk(BaseModel):
     """A small convolutional network that an agent learns itself."""
 
@@ -79,10 +94,11 @@ class ConvnetTrunk(BaseModel):
     """One network for the photo and the sketch, or one each."""
 
 
+FrozenTrunk = Annotated[TimmTrunk | OpenClipTrunk, Field(discriminator="kind")]
 TrunkConfig = Annotated[TimmTrunk | ConvnetTrunk, Field(discriminator="kind")]
 
 
-def uses_judge(config: TimmTrunk | ConvnetTrunk) -> bool:
+def uses_judge(config: TimmTrunk | OpenClipTrunk | ConvnetTrunk) -> bool:
     """Does this trunk hold the judge's trained eye? Agents and losses must refuse it: it is kept for the probes.
 
     True for the name or the weights ``judge``, for the judge's own file given as a path, and for pretrained

@@ -9,13 +9,13 @@ from raster.shapes import Float, Tensor
 
 
 def likeness(
-    sketch: Sequence[Float[Tensor, "..."]], photo: Sequence[Float[Tensor, "..."]], weights: Sequence[float]
+    sketch: Sequence[Float[Tensor, "..."]], photo: Sequence[Float[Tensor, "..."]], weights: Sequence[float | Tensor]
 ) -> Float[Tensor, " b"]:
     """The perceptual loss of Learning to Draw: 0 for equal features, larger the less alike.
 
     Each level is a pair of features ``[B, C, h, w]``, the sketch's and the photo's. Channels are scaled to unit
     length at each place, so a level lies in [0, 4] times its weight; then squared difference, summed over channels,
-    mean over places, weighted sum over levels.
+    mean over places, weighted sum over levels. A weight is a number, or a tensor of one that is learned.
 
     Source: Mihai and Hare, Learning to Draw (NeurIPS 2021), section 3.2, after Zhang et al., The Unreasonable
     Effectiveness of Deep Features (CVPR 2018), equation 1. Gradients reach both sides. Raises InputError unless

@@ -10,8 +10,9 @@ from torch import nn
 
 from perception import weights
 from perception._folding import fold_batch_norms
+from perception._open_clip import ClipPyramid, open_clip_network
 from perception._pyramid import Pyramid
-from perception.config import TimmTrunk
+from perception.config import FrozenTrunk, TimmTrunk
 from raster.errors import InputError
 from raster.shapes import Float, Tensor, UInt8
 
@@ -35,7 +36,7 @@ class Trunk(nn.Module):
 
     def __init__(
         self,
-        pyramid: Pyramid,
+        pyramid: Pyramid | ClipPyramid,
         *,
         mean: Sequence[float],
         std: Sequence[float],
@@ -96,6 +97,21 @@ class Trunk(nn.Module):
                     whole[start : start + len(part)] = feature.clamp(half.min, half.max)
         return made
 
+    @property
+    def deepest(self) -> int:
+        """The number of its last level."""
+        return len(self.channels) - 1
+
+    def embed_text(self, words: Sequence[str]) -> Float[Tensor, "n d"]:
+        """Embeddings of texts, one a row, in the space of the last level; without gradients.
+
+        Raises InputError for a network that reads no text: only those of kind ``open_clip`` do.
+        """
+        if not isinstance(self.pyramid, ClipPyramid):
+            raise InputError(f"the trunk {self.key} reads no text", None, "take a trunk of kind open_clip")
+        with torch.no_grad():
+            return self.pyramid.embed_text(words, self.mean.device)
+
     def _chunk(self, pixels: UInt8[Tensor, "n 3 h w"]) -> int:
         # 32 pictures of 64 px was the fastest on a CPU (docs/perception.md): fewer pay for each call, more fall out
         # of its cache. An accelerator wants more at once.
@@ -125,12 +141,17 @@ def resize(rgb: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size 
     return F.interpolate(rgb, (size, size), mode="bilinear", antialias=True)
 
 
-def build_trunk(config: TimmTrunk, device: torch.device | str = "cpu") -> Trunk:
+def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trunk:
     """The frozen network of `config` on `device` ("meta" works too).
 
     The global random state is left as it was. Raises InputError for a name that timm does not know, for weights that
     are missing, damaged or of another network, and when the hub cannot be reached.
     """
+    if not isinstance(config, TimmTrunk):
+        pyramid, mean, std = open_clip_network(config)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", config.name)
+        key = f"open_clip-{name}-{weights.fingerprint(pyramid)}-{pyramid.size}"
+        return Trunk(pyramid, mean=mean, std=std, size=pyramid.size, key=key).to(device)
     net, cfg = _features(config)
     net = net.eval().requires_grad_(False)
     digest = weights.fingerprint(net)
@@ -174,11 +195,13 @@ class Trunks:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self._built: dict[TimmTrunk, Trunk] = {}
+        self._built: dict[FrozenTrunk, Trunk] = {}
 
-    def __getitem__(self, config: TimmTrunk) -> Trunk:
+    def __getitem__(self, config: FrozenTrunk) -> Trunk:
         """The trunk of `config`; equal configs share one."""
-        key = config.model_copy(update={"name": config.architecture, "weights": config.source})
+        key = config
+        if isinstance(config, TimmTrunk):
+            key = config.model_copy(update={"name": config.architecture, "weights": config.source})
         if key not in self._built:
             self._built[key] = build_trunk(config, self.device)
         return self._built[key]

@@ -89,7 +89,7 @@ class Evidence:
         """Communication rate."""
         return _mean([play.correct for play in self.plays])
 
-    def scored(self, canvases: Callable[[int, Play], Float[Tensor, "b h w"]]) -> list[Bool[Tensor, " b"]]:
+    def scored(self, canvases: Callable[[int, Play], Float[Tensor, "b *ink h w"]]) -> list[Bool[Tensor, " b"]]:
         """Play the same rounds with other canvases: for each pool, which games came out right.
 
         Args:

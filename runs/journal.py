@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from games import Play
+from raster import on_paper
+from runs.drawings import written
 from runs.folder import append_line
 from runs.run import Run
 
@@ -46,7 +48,7 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 "choice": play.choice[mine].tolist(),
                 "probability": _rounded(play.probability[mine], 4),
                 "scores": _rounded(scores, 3),
-                "strokes": _rounded(play.strokes.points[mine], 4),
+                **written(play.strokes[mine]),
             }
         )
     return found
@@ -111,8 +113,8 @@ def grid(run: Run, play: Play) -> torch.Tensor:
     count = min(SHOWN, len(play.loss))
     photo = play.photo[:count].pixels().cpu()
     size = photo.shape[-1]
-    ink = 1.0 - play.canvas[:count, None].detach().float().cpu()
-    sketch = torch.nn.functional.interpolate(ink, size=(size, size)).expand(-1, 3, -1, -1)
+    paper = on_paper(play.canvas[:count].detach().float().cpu()).clamp(0, 1)
+    sketch = torch.nn.functional.interpolate(paper, size=(size, size))
     guessed = play.round.pool[play.round.pool_of[:count], play.choice[:count]]
     guess = run.gallery.view(guessed).pixels().cpu()
     rows = [torch.cat(list(row), dim=-1) for row in (photo, sketch, guess)]

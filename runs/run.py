@@ -9,7 +9,7 @@ import torch
 from agents import Bias, Community, Pair, Receiver, Sender
 from games import Game
 from games.pictures import Gallery, load_gallery
-from perception import FeatureCache, TimmTrunk, Trunks
+from perception import FeatureCache, FrozenTrunk, TimmTrunk, Trunks
 from runs.config import Config
 from runs.folder import Folder
 
@@ -66,7 +66,9 @@ class Run:
 
 def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int) -> Community:
     """Fresh agents on the gallery's device and in the run's precision."""
-    community = Community(config.community, config.sender, config.receiver, gallery, config.canvas.size, trunks, seed)
+    community = Community(
+        config.community, config.sender, config.receiver, gallery, config.canvas, trunks, seed, config.biases
+    )
     dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
     return community.to(device=gallery.device, dtype=dtype)
 
@@ -84,8 +86,9 @@ def assemble(
 
 def _prepare(config: Config, gallery: Gallery) -> None:
     """Compute the photo features of all who will ask for them, in one pass of each photo through each trunk."""
-    wanted: dict[TimmTrunk, set[int]] = {}
-    reads = [pair for each in config.biases for pair in each.reads()]
+    wanted: dict[FrozenTrunk, set[int]] = {}
+    asked = [pair for each in config.biases for pair in each.reads()]
+    reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     for agent in (config.sender, config.receiver):
         if isinstance(agent.trunk, TimmTrunk):
             reads += [(agent.trunk, level) for level in agent.levels]

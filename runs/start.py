@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from agents.bias import origins
 from games.pictures import Gallery, PicturesUnavailable, load_gallery
 from perception import FeatureCache, Trunks
 from raster import InputError, engine_for
@@ -186,6 +187,7 @@ def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
         "seed": run.config.seed,
         "command": sys.argv,
         "plugins": list(plugins),
+        "biases_of_packages": origins(),
         "pictures": run.gallery.content,
         "fallback": run.fallback,
     }

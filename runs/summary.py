@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from runs.evidence import Finding, gather
+import torch
+
+from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
 from runs.run import Run
@@ -21,7 +23,7 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         splits[split] = {}
         for part in run.game.parts:
             evidence = gather(run, part, split, run.config.measure.test_pools)
-            found = row(rate(evidence))
+            found = row(rate(evidence)) | _counted(evidence)
             if split == "test" and "iconicity" in run.config.probes:
                 found |= _icons(iconicity(evidence))
             if split == "test" and "prefix" in run.config.probes:
@@ -54,6 +56,13 @@ def row(finding: Finding) -> dict[str, Any]:
         "low": finding.low,
         "high": finding.high,
     }
+
+
+def _counted(evidence: Evidence) -> dict[str, Any]:
+    """How many strokes a drawing has on average, where that is the sender's choice (the sum of their presence)."""
+    present = [play.strokes.presence for play in evidence.plays]
+    counts = [each.double().sum(dim=-1) for each in present if each is not None]  # [B] a pool
+    return {"strokes": float(torch.cat(counts).mean())} if counts else {}
 
 
 def _icons(finding: Finding) -> dict[str, Any]:

@@ -5,12 +5,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
 
+from agents.bias import labels
+from games import Play
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.config import TrainConfig
@@ -47,7 +50,9 @@ class Learner:
         self.optimisers = {
             name: torch.optim.AdamW(module.parameters(), lr=self.train.lr, weight_decay=decay, fused=fused)
             for name, module in self.members.items()
+            if any(True for _ in module.parameters())  # a bias may only remember
         }
+        self.labels = labels(run.biases)
         self.dealing = torch.Generator().manual_seed(run.config.seed)
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
         self.window: dict[str, list[Tensor]] = {}
@@ -72,11 +77,14 @@ class Learner:
             self._note("rate", play.correct.double().mean())
             if len(config.game.parts) > 1:
                 self._note(f"rate/{part}", play.correct.double().mean())
-            for each in run.biases:
+            self._note_gradient("loss", loss, play)
+            for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
                 if each.costs():
-                    cost = each.cost(play).mean()
-                    self._note(each.kind, cost)
-                    loss = loss + each.weight.at(step) * cost
+                    cost = each.cost(replace(play, kept=run.community.kept_by(number))).mean()
+                    self._note(name, cost)
+                    weighted = each.weight.at(step) * cost
+                    self._note_gradient(name, weighted, play)
+                    loss = loss + weighted
             total = loss if total is None else total + loss
             played.append(Record(part, play, sender, receiver))
         assert total is not None
@@ -91,8 +99,27 @@ class Learner:
                 for group in optimiser.param_groups:
                     group["lr"] = lr
                 optimiser.step()
+        with torch.no_grad():
+            for number, each in enumerate(run.biases):
+                for record in played:
+                    each.remember(replace(record.play, kept=run.community.kept_by(number)))
         run.step = step + 1
         return played
+
+    def _note_gradient(self, name: str, cost: Tensor, play: Play) -> None:
+        """How hard a weighted cost pulls at the strokes: the norm of its gradient in their points.
+
+        Asked in the steps that end a line of metrics only, for it is a backward pass of its own.
+        """
+        done = self.run.step + 1
+        if done % self.train.log_every and done != self.train.steps:
+            return
+        points = play.strokes.points
+        norm = cost.new_zeros(())
+        if cost.requires_grad and points.requires_grad:
+            found = torch.autograd.grad(cost, points, retain_graph=True, allow_unused=True, materialize_grads=True)
+            norm = found[0].norm()
+        self._note(f"gradient/{name}", norm)
 
     def _split(self) -> str:
         """Which set of training pictures this round is dealt from: the originals, or one of the sets of copies."""

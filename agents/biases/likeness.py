@@ -1,12 +1,27 @@
 """``likeness``: the drawing should look like the photo to a frozen trunk (the perceptual loss of Learning to Draw)."""
 
-import math
-
+import torch
 from pydantic import Field, model_validator
+from torch import nn
 
 from agents.bias import Bias, Played, bias
-from perception import TimmTrunk, likeness
+from agents.biases import _picture
+from agents.biases._drawing import for_all, some_of
+from perception import FrozenTrunk, TimmTrunk, likeness
+from raster import on_paper
 from raster.shapes import Float, Tensor
+
+
+class LevelWeights(nn.Module):
+    """Weights of L levels that are learned: never below 0, and of length 1 together."""
+
+    def __init__(self, start: tuple[float, ...]) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(torch.tensor(start))
+
+    def forward(self) -> Float[Tensor, " l"]:
+        """The weights as they are now, [L]."""
+        return nn.functional.normalize(self.raw.relu(), dim=0)
 
 
 @bias("likeness")
@@ -17,12 +32,17 @@ class Likeness(Bias):
     white paper) and of the photo that the sender was shown. The photo's maps come from the gallery's cache.
     """
 
-    trunk: TimmTrunk = TimmTrunk()
+    trunk: FrozenTrunk = TimmTrunk()
     """The trunk that compares."""
     levels: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     """Levels of its pyramid; 0 is the finest."""
     weights: tuple[float, ...] | None = None
     """One weight a level; 1 each when left out."""
+    learn: bool = False
+    """Learn the weights, from ``weights`` on: never below 0, of length 1 together, by the same optimiser as the agents.
+    As in Learning to Draw they end on the one level whose distance is smallest, for that makes the cost least."""
+    image: str | None = None
+    """A picture file that every drawing should look like instead of its photo ("like a dog")."""
     share: float = Field(1.0, gt=0, le=1)
     """Part of the games that is compared. The games of a round stand in random order, so the first ones are a
     fair sample; their costs are scaled up so that the mean over all games keeps its expectation."""
@@ -31,19 +51,35 @@ class Likeness(Bias):
     def _one_weight_a_level(self) -> "Likeness":
         if self.weights is not None and len(self.weights) != len(self.levels):
             raise ValueError(f"{len(self.weights)} weights for {len(self.levels)} levels: give one a level")
+        if self.learn and max(self._start) <= 0:
+            raise ValueError("learned weights must start above 0, one of them at least")
         return self
 
-    def reads(self) -> tuple[tuple[TimmTrunk, int], ...]:
-        return tuple((self.trunk, level) for level in self.levels)
+    @property
+    def _start(self) -> tuple[float, ...]:
+        return self.weights or (1.0,) * len(self.levels)
+
+    def reads(self) -> tuple[tuple[FrozenTrunk, int | None], ...]:
+        return () if self.image is not None else tuple((self.trunk, level) for level in self.levels)
+
+    def keeps(self) -> nn.Module | None:
+        return LevelWeights(self._start) if self.learn else None
 
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         games = play.canvas.shape[0]
-        some = math.ceil(games * self.share)
-        paper = (1.0 - play.canvas[:some].float())[:, None].expand(-1, 3, -1, -1)  # [b, 3, H, W]
-        sketch = play.trunks[self.trunk](paper, self.levels)
-        shown = play.photo[:some]
-        photo = [shown.features(self.trunk, level) for level in self.levels]
-        each = likeness(sketch, photo, self.weights or (1.0,) * len(self.levels))  # [b]
-        cost = play.canvas.new_zeros(games)
-        cost[:some] = each * (games / some)
-        return cost
+        some = some_of(games, self.share)
+        trunk = play.trunks[self.trunk]
+        sketch = trunk(on_paper(play.canvas[:some].float()), self.levels)
+        if self.image is None:
+            shown = play.photo[:some]
+            photo = [shown.features(self.trunk, level) for level in self.levels]
+        else:
+            one = _picture.features(trunk, self.image, play.canvas.shape[-1], self.levels)
+            photo = [each.expand(some, -1, -1, -1) for each in one]
+        return for_all(likeness(sketch, photo, self._weights(play)).to(play.canvas.dtype), games)
+
+    def _weights(self, play: Played) -> list[float] | list[Tensor]:
+        if not self.learn:
+            return list(self._start)
+        learned = play.kept if isinstance(play.kept, LevelWeights) else LevelWeights(self._start)
+        return list(learned().to(device=play.canvas.device, dtype=torch.float32).unbind())

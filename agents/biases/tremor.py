@@ -1,5 +1,7 @@
 """``tremor``: a hand that is not exact while it learns, so that a drawing's meaning cannot hang on a hair."""
 
+from dataclasses import replace
+
 import torch
 from pydantic import Field
 
@@ -34,4 +36,4 @@ class Tremor(Bias):
         turn = torch.stack([torch.stack([along, -across], -1), torch.stack([across, along], -1)], -2)  # [B, 2, 2]
         moved = torch.einsum("bnpi,bji->bnpj", points, turn) + noise[:, None, None, 2:] * self.shift
         jitter = (moment.rand(tuple(points.shape), points) * 2 - 1) * self.jitter
-        return Strokes(points=moved + jitter, kind=strokes.kind)
+        return replace(strokes, points=moved + jitter)

@@ -1,6 +1,9 @@
 """The pictures of an experiment, once, on the device; and how agents get to see them."""
 
+import copy
+import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -9,7 +12,7 @@ from games.pictures.album import Album
 from games.pictures.config import SplitConfig
 from games.pictures.copies import add_copies, training_splits
 from games.pictures.splits import Split, make_splits
-from perception import FeatureCache, TimmTrunk, Trunks
+from perception import FeatureCache, FrozenTrunk, Trunks
 from raster.shapes import Bool, Float, Int, Tensor
 
 _CHUNK = 1024  # pictures at a time where float32 features are needed
@@ -50,7 +53,7 @@ class PictureView:
             self._seen = self._look()
         return self._seen
 
-    def features(self, trunk: TimmTrunk, level: int) -> Float[Tensor, "b c h w"]:
+    def features(self, trunk: FrozenTrunk, level: int) -> Float[Tensor, "b c h w"]:
         """One level of a frozen trunk's pyramid, float32 [B, C, h, w]: from the cache, unless seen ``through``."""
         if self._look is None:
             return self.gallery.features(trunk, level)[self.index].float()
@@ -58,12 +61,21 @@ class PictureView:
             (features,) = self.gallery.trunks[trunk](self.pixels(), [level])
             return features
 
-    def through(self, fn: Callable[[Tensor], Tensor]) -> "PictureView":
+    @property
+    def label(self) -> Int[Tensor, " b"]:
+        """Class of each picture, [B], on the gallery's device."""
+        return self.gallery.label_there[self.index]
+
+    def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "PictureView":
         """The same pictures seen through ``fn``, pixels [B, 3, H, W] in [0, 1] to the same.
 
-        ``fn`` is called once, for the whole view, when pixels or features are first asked for. Features are then
-        computed anew and not cached.
+        Without a name ``fn`` is called once, for the whole view, when pixels or features are first asked for;
+        features are then computed anew and not cached. With one, ``fn`` must be a pure function of each picture
+        alone, and the name must say all that it does (``blur-0.1``): the whole gallery is changed once, and features
+        are cached under the name. So a change with k views is k names, and costs k passes of each photo in all.
         """
+        if name is not None and self._look is None:
+            return PictureView(self.gallery.changed(fn, name), self.index)
         return PictureView(self.gallery, self.index, lambda: fn(self.pixels()))
 
 
@@ -121,6 +133,25 @@ class Gallery:
         self._cache = cache if cache is not None else FeatureCache(None)
         self._features: dict[tuple[str, int], Tensor] = {}
         self._standard: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        self._changed: dict[str, Gallery] = {}
+
+    @cached_property
+    def label_there(self) -> Int[Tensor, " n"]:
+        """``label`` on the gallery's device, for those who ask in the middle of a step."""
+        return self.label.to(self.device)
+
+    def changed(self, fn: Callable[[Tensor], Tensor], name: str) -> "Gallery":
+        """The same gallery with every picture seen through ``fn``; made once a name. See ``PictureView.through``."""
+        if name not in self._changed:
+            made = copy.copy(self)
+            made.pixels = torch.empty_like(self.pixels)
+            for start in range(0, len(self), _CHUNK):
+                part = fn(self.pixels[start : start + _CHUNK].float() / 255)
+                made.pixels[start : start + _CHUNK] = (part.clamp(0, 1) * 255).round().to(torch.uint8)
+            made.content = hashlib.sha256(f"{self.content} {name}".encode()).hexdigest()
+            made._features, made._standard, made._changed = {}, {}, {}
+            self._changed[name] = made
+        return self._changed[name]
 
     def __len__(self) -> int:
         return self.label.shape[0]
@@ -153,14 +184,14 @@ class Gallery:
         table[row, column] = chosen
         return table, classes
 
-    def features(self, trunk: TimmTrunk, level: int) -> Float[Tensor, "n c h w"]:
+    def features(self, trunk: FrozenTrunk, level: int) -> Float[Tensor, "n c h w"]:
         """One level of a frozen trunk's pyramid for all pictures, float16 [n, C, h, w] on the gallery's device.
 
         Computed once, in chunks and without gradients, and kept under the content hash.
         """
         return self.prepare(trunk, [level])[0]
 
-    def prepare(self, trunk: TimmTrunk, levels: Sequence[int]) -> list[Float[Tensor, "n _ _ _"]]:
+    def prepare(self, trunk: FrozenTrunk, levels: Sequence[int]) -> list[Float[Tensor, "n _ _ _"]]:
         """``features`` of several levels; what is missing is computed in one pass of each picture."""
         net = self.trunks[trunk]
         missing = [level for level in dict.fromkeys(levels) if (net.key, level) not in self._features]
@@ -176,7 +207,7 @@ class Gallery:
                 self._features[net.key, level] = found.to(self.device)
         return [self._features[net.key, level] for level in levels]
 
-    def standardisation(self, trunk: TimmTrunk, level: int) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    def standardisation(self, trunk: FrozenTrunk, level: int) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         """Mean and standard deviation of each channel over the training pictures and their places, [C] each.
 
         A channel that never changes gets deviation 1, so dividing by it is safe.

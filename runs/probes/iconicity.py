@@ -3,6 +3,7 @@
 import torch
 
 from perception import TimmTrunk
+from raster import on_paper
 from raster.shapes import Bool, Float, Tensor
 from runs.evidence import Evidence, Finding, bootstrap_by_pool
 
@@ -36,16 +37,13 @@ def iconicity(evidence: Evidence) -> Finding:
         with torch.no_grad():
             return run.trunks[JUDGE](rgb.float(), [LEVEL])[0].flatten(1)
 
-    def paper(ink: Float[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]:
-        return (1.0 - ink)[:, None].expand(-1, 3, -1, -1)
-
     drawn, untrained, shuffled = [], [], []
     for play, fresh in zip(evidence.plays, evidence.untrained, strict=True):
         photos = eye(play.photo.pixels())
-        sketches = eye(paper(play.canvas))
+        sketches = eye(on_paper(play.canvas))
         drawn.append(own_photo_found(sketches, photos))
         shuffled.append(own_photo_found(sketches.roll(1, dims=0), photos))
-        untrained.append(own_photo_found(eye(paper(canvas.draw(fresh, step))), photos))
+        untrained.append(own_photo_found(eye(on_paper(canvas.draw(fresh, step))), photos))
     low, high = bootstrap_by_pool(drawn)
     means = [float(torch.cat(found).double().mean()) for found in (drawn, untrained, shuffled)]
     chance = len(drawn) / evidence.n

@@ -38,7 +38,7 @@ def curves(metrics: list[dict[str, Any]]) -> str:
             if points:
                 left.plot(*zip(*points, strict=True), color=colour, label=f"{name}, {split}", **style)
     left.set(xlabel="step", ylabel="communication rate", ylim=(0, 1.02))
-    other = [key for key in keys if not key.startswith("rate") and key not in _NOT_CURVES]
+    other = [key for key in keys if not key.startswith(("rate", "gradient/")) and key not in _NOT_CURVES]
     for key in other:
         points = [(line["step"], line[key]) for line in metrics if line["split"] == "train" and key in line]
         right.plot(*zip(*points, strict=True), label=key, lw=1.0)

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from raster import InputError, Strokes, to_svg
+from raster import InputError, in_sight, to_svg
 from raster.shapes import Tensor
+from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report.figures import as_data_uri, confusion, curves
 from runs.run import Run
@@ -104,7 +106,7 @@ def choose(plays: list[dict[str, Any]], pictures: dict[str, Any], pixels: Tensor
             Shown(
                 name=pictures["names"][shown],
                 photo=as_data_uri(pixels[shown]),
-                sketch=Markup(sketch_svg(line["strokes"][number], sigma2)),  # noqa: S704 (numbers only)
+                sketch=Markup(sketch_svg(one_of(line, number), sigma2)),  # noqa: S704 (numbers only)
                 guess=as_data_uri(pixels[choice]),
                 guess_name=pictures["names"][choice],
                 target=as_data_uri(pixels[target]),
@@ -116,11 +118,9 @@ def choose(plays: list[dict[str, Any]], pictures: dict[str, Any], pixels: Tensor
     return found
 
 
-def sketch_svg(strokes: list[Any], sigma2: float) -> str:
-    """A journal drawing ([N][P][2]) as an SVG element of 96 px."""
-    import torch
-
-    return to_svg(Strokes(points=torch.tensor(strokes)), (96, 96), sigma2=sigma2)
+def sketch_svg(drawing: Mapping[str, Any], sigma2: float) -> str:
+    """A drawing of the journal (``drawings.one_of``) as an SVG element of 96 px, in the colours that a viewer sees."""
+    return to_svg(in_sight(strokes_of(drawing)), (96, 96), sigma2=sigma2)
 
 
 def _final_sigma2(files: Folder) -> float:

@@ -105,7 +105,7 @@ def export(
         pictures,
         _pixels(config, pictures, folder, data_root),
         Path(out),
-        draw=drawer(config.canvas, config.sender.strokes.kind, seen),
+        draw=drawer(config.canvas, seen),
         canvas=config.canvas.size,
         run=config.name,
         trials=trials,

@@ -1,12 +1,13 @@
 """The games that a run logged: what a study is made from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raster import InputError
+from runs.drawings import one_of
 
 __all__ = ["KINDS", "Game", "Pictures", "own_kind", "read_pictures", "read_plays"]
 
@@ -31,7 +32,7 @@ class Pictures:
 class Game:
     """One logged game: ``pool`` [K] picture indices, ``target`` a position in it, ``scores`` [K] the receiver's.
 
-    ``strokes`` is [N][P][2] in canvas coordinates; ``shown`` the picture that the sender saw.
+    ``drawing`` is what the journal holds of its strokes (``runs.drawings``); ``shown`` the picture that the sender saw.
     """
 
     kind: str
@@ -43,7 +44,7 @@ class Game:
     target: int
     shown: int
     scores: tuple[float, ...]
-    strokes: Sequence[Sequence[Sequence[float]]]
+    drawing: Mapping[str, Any]
 
     @property
     def target_picture(self) -> int:
@@ -117,13 +118,13 @@ def _games(line: str, number: int, path: Path, pictures: int) -> list[Game]:
                 target=int(target),
                 shown=int(shown),
                 scores=tuple(float(score) for score in scores),
-                strokes=strokes,
+                drawing=one_of(data, place),
             )
-            for target, shown, scores, strokes in zip(
-                data["target"], data["shown"], data["scores"], data["strokes"], strict=True
+            for place, (target, shown, scores, _) in enumerate(
+                zip(data["target"], data["shown"], data["scores"], data["strokes"], strict=True)
             )
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise InputError("a line of the play file is damaged", f"{path}, line {number}", "run again") from error
     for game in found:
         inside = all(0 <= picture < pictures for picture in (*pool, game.shown))

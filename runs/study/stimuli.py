@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from raster import InputError
+from runs.drawings import strokes_of
 from runs.study.plays import Game
 
 __all__ = ["Draw", "Shown", "drawer", "opaque_name", "photo_png", "sketch_png"]
@@ -34,12 +35,14 @@ def photo_png(pixels: NDArray[np.uint8]) -> bytes:
     return _png(np.ascontiguousarray(pixels))
 
 
-def sketch_png(ink: NDArray[np.floating[Any]]) -> bytes:
-    """PNG bytes of a canvas [H, W], ink in [0, 1], shown as black on white."""
-    return _png(np.rint(255 * (1 - np.clip(ink, 0, 1))).astype(np.uint8))
+def sketch_png(paper: NDArray[np.floating[Any]]) -> bytes:
+    """PNG bytes of a drawing on paper [3, H, W] (``raster.on_paper``); grey where it has no colour."""
+    shown = np.rint(255 * np.clip(paper, 0, 1)).astype(np.uint8)
+    grey = (shown == shown[:1]).all()
+    return _png(shown[0] if grey else np.ascontiguousarray(shown.transpose(1, 2, 0)))
 
 
-def drawer(canvas: Any, kind: str, shown: Shown) -> Draw:
+def drawer(canvas: Any, shown: Shown) -> Draw:
     """How a logged game's strokes become a picture.
 
     ``raster`` gives the receiver's own canvas, at its size; ``vector`` the same strokes as clean paths, one a
@@ -47,23 +50,21 @@ def drawer(canvas: Any, kind: str, shown: Shown) -> Draw:
 
     Args:
         canvas: a ``raster.CanvasConfig``.
-        kind: the primitive of the strokes ("line", ...).
         shown: what a person sees.
     """
     import torch
 
-    from raster import Strokes, to_svg
+    from raster import in_sight, on_paper, to_svg
 
     def draw(game: Game) -> bytes:
         try:
-            points = torch.tensor(game.strokes, dtype=torch.float32)  # [N, P, 2]
-            strokes = Strokes(points=points, kind=kind)
-        except (TypeError, ValueError) as error:
+            strokes = strokes_of(game.drawing)
+        except InputError as error:
             raise InputError("strokes that cannot be drawn", f"play of step {game.step}", "run again") from error
         if shown == "vector":
-            return to_svg(strokes, (canvas.size, canvas.size), sigma2=canvas.sigma2.at(game.step)).encode()
+            return to_svg(in_sight(strokes), (canvas.size, canvas.size), sigma2=canvas.sigma2.at(game.step)).encode()
         with torch.no_grad():
-            return sketch_png(canvas.draw(strokes, game.step).cpu().numpy())
+            return sketch_png(on_paper(canvas.draw(strokes, game.step)[None])[0].cpu().numpy())
 
     return draw
 

@@ -1,6 +1,8 @@
 """Random pictures, a tiny frozen trunk with random weights, and the circumstances of a call."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from agents import Moment
 from games.pictures import Album, Gallery, SplitConfig
 from perception import TimmTrunk, Trunks
+from raster import CanvasConfig, Strokes
 
 TRUNK = TimmTrunk(name="test_resnet", weights="random")
 
@@ -35,5 +38,21 @@ def moment() -> Callable[..., Moment]:
 
     def make(seed: int = 0, role: str = "sender", training: bool = False, step: int = 0) -> Moment:
         return Moment(step, role, torch.Generator().manual_seed(seed), training)
+
+    return make
+
+
+@pytest.fixture
+def play(gallery: Gallery) -> Callable[..., Any]:
+    """A play of given strokes (or canvas), with the first pictures as the photos; what else is given stands in it."""
+
+    def make(strokes: Strokes | None = None, size: int = 32, **more: Any) -> Any:
+        if strokes is not None:
+            more.setdefault("canvas", CanvasConfig(size=size).draw(strokes, 0))
+        count = len(more["canvas"])
+        view = gallery.view(torch.arange(count))
+        given = {"photo": view, "label": view.label, "trunks": gallery.trunks, "kept": None, "strokes": strokes}
+        noise = lambda word: torch.Generator().manual_seed(len(word))  # noqa: E731
+        return SimpleNamespace(**{**given, "generator": noise, **more})
 
     return make

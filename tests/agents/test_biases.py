@@ -14,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agents.biases
 from agents import Bias, Ink, Likeness, Moment, Tremor, bias
 from agents.bias import _BIASES, biases
 from agents.biases.check import check_bias
@@ -130,13 +131,16 @@ def played(gallery: Gallery, index: torch.Tensor, seed: int = 0, **more: Any) ->
     points = torch.rand(len(gallery), 5, 2, 2, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
     strokes = Strokes(points=points[index])
     canvas = CanvasConfig(size=32).draw(strokes, 0)
-    return SimpleNamespace(photo=gallery.view(index), strokes=strokes, canvas=canvas, trunks=gallery.trunks, **more)
+    view = gallery.view(index)
+    given = {"photo": view, "label": view.label, "trunks": gallery.trunks, "kept": None, "generator": torch.Generator}
+    return SimpleNamespace(strokes=strokes, canvas=canvas, **{**given, **more})
 
 
 @given(free=st.floats(0, 1), seed=st.integers(0, 2**31))
 def test_ink_is_the_part_of_the_canvas_that_is_inked_above_what_is_free(free: float, seed: int) -> None:
     canvas = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(seed)) ** 3
-    play = SimpleNamespace(photo=None, strokes=None, canvas=canvas, trunks=None)
+    nothing = dict.fromkeys(["photo", "strokes", "trunks", "label", "kept"])
+    play = SimpleNamespace(canvas=canvas, generator=torch.Generator, **nothing)
     expected = [max(0.0, sum(map(sum, one)) / 36 - free) for one in canvas.tolist()]
     assert Ink(free=free).cost(play) == pytest.approx(expected, abs=1e-6)  # type: ignore[arg-type]
 
@@ -172,7 +176,7 @@ def test_a_drawing_is_more_like_what_it_is_drawn_from(gallery: Gallery) -> None:
         def features(self, trunk: TimmTrunk, level: int) -> torch.Tensor:
             return gallery.trunks[trunk](self.rgb, [level])[0]
 
-    own = SimpleNamespace(photo=Drawn(play.canvas), strokes=play.strokes, canvas=play.canvas, trunks=play.trunks)
+    own = SimpleNamespace(**{**vars(play), "photo": Drawn(play.canvas)})
     other = SimpleNamespace(**{**vars(own), "photo": Drawn(play.canvas.roll(1, 0))})
     one = Likeness(trunk=TRUNK)
     assert Likeness.cost.__wrapped__(one, own).abs().max() < 1e-6  # type: ignore[attr-defined]
@@ -217,10 +221,21 @@ def test_tremor_without_jitter_moves_a_drawing_as_a_whole_and_a_little(seed: int
 # What is asked of a stranger's
 
 
+EVERY = [getattr(agents.biases, name) for name in agents.biases.__all__]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [Likeness, Ink, Tremor])
-def test_the_shipped_biases_pass_the_check(kind: type[Bias]) -> None:
-    assert [each for each in check_bias(kind) if not each.passed] == []
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_shipped_bias_passes_the_check_for_every_kind_of_stroke(kind: type[Bias]) -> None:
+    found = check_bias(kind)
+    assert [each for each in found if not each.passed] == []
+    (kinds,) = [each.seen for each in found if each.name == "kinds of strokes"]
+    assert kinds == "all of line, point, polyline, quadratic, cubic, catmull-rom, in colour too"
+
+
+def test_every_file_of_biases_is_registered_and_public() -> None:
+    files = {path.stem for path in (ROOT / "agents" / "biases").glob("[!_]*.py")} - {"check"}
+    assert {kind.name.replace("-", "_") for kind in EVERY} == files
 
 
 class NotANumber(Bias):
@@ -258,6 +273,19 @@ class Raising(Bias):
         raise RuntimeError("no cost today")
 
 
+class Forgetful(Bias):
+    def keeps(self) -> Any:
+        return torch.nn.BatchNorm1d(2)
+
+    def cost(self, play: Any) -> Any:
+        return play.kept(play.strokes.points.flatten(2)[..., :2].mean(1)).square().mean(-1)
+
+
+class LinesAlone(Bias):
+    def cost(self, play: Any) -> Any:
+        return (play.strokes.points[..., 1, 0] - play.strokes.points[..., 0, 0]).abs().mean(-1)
+
+
 class Shrinking(Bias):
     def move(self, strokes: Strokes, moment: Moment) -> Strokes:
         return Strokes(points=strokes.points[:-1])
@@ -274,8 +302,16 @@ class Shrinking(Bias):
         (Unmoved, "gradients reach the strokes"),
         (Homesick, "stays on its device"),
         (Raising, "cost in time"),
+        (Forgetful, "the same play costs the same"),
         (Shrinking, "move keeps strokes whole and repeats itself"),
     ],
 )
 def test_the_check_finds_what_is_wrong(kind: type[Bias], finding: str) -> None:
     assert finding in {each.name for each in check_bias(kind) if not each.passed}
+
+
+def test_the_check_tells_which_strokes_a_bias_is_not_for_without_blaming_it() -> None:
+    found = check_bias(LinesAlone)
+    assert all(each.passed for each in found)
+    (kinds,) = [each.seen for each in found if each.name == "kinds of strokes"]
+    assert kinds == "not point (IndexError), point in colour (IndexError)"

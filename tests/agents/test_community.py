@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from agents import Community, CommunityConfig, ReceiverConfig, SenderConfig
 from games.pictures import Gallery
 from perception import ConvnetTrunk
+from raster import CanvasConfig
 from runs.config import Config
 
 EYE = ConvnetTrunk(channels=(4,))
@@ -19,7 +20,7 @@ def community(gallery: Gallery, seed: int = 0, **keys: Any) -> Community:
     receiver = ReceiverConfig.model_validate(
         {"trunk": EYE, "hidden": 4, "dims": 4, "reader": {"kind": "convnet", "channels": (4,)}}
     )
-    return Community(CommunityConfig(**keys), sender, receiver, gallery, 16, gallery.trunks, seed)
+    return Community(CommunityConfig(**keys), sender, receiver, gallery, CanvasConfig(size=16), gallery.trunks, seed)
 
 
 def test_pairs_are_drawn_as_the_matrix_says(gallery: Gallery) -> None:

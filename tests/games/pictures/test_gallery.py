@@ -93,6 +93,40 @@ def test_what_is_seen_through_something_is_seen_anew_and_alike_by_all(gallery: G
     assert torch.allclose(twice.pixels(), gallery.view(index).pixels() / 2 + 1)
 
 
+def test_a_named_change_is_made_and_looked_at_once_and_kept_from_run_to_run(make_album: Make, tmp_path: Path) -> None:
+    calls = []
+
+    def half(pixels: torch.Tensor) -> torch.Tensor:
+        calls.append(len(pixels))
+        return pixels / 2
+
+    gallery = Gallery(make_album(size=32), SplitConfig(), Trunks(), FeatureCache(tmp_path))
+    first = gallery.view(torch.tensor([2, 9])).through(half, "half")
+    second = gallery.view(torch.tensor([9, 4, 1]))[1:].through(half, "half")
+    assert torch.allclose(second.pixels(), gallery.view(torch.tensor([4, 1])).pixels() / 2, atol=1 / 255)
+    (direct,) = gallery.trunks[TRUNK](first.pixels(), [1])
+    assert torch.allclose(first.features(TRUNK, 1), direct, atol=1e-2, rtol=1e-2)
+    passes = gallery.trunks.passes
+    second.features(TRUNK, 1)
+    assert gallery.trunks.passes == passes and calls == [len(gallery)]
+    assert torch.equal(first.label, gallery.label[torch.tensor([2, 9])])
+    again = Gallery(make_album(size=32), SplitConfig(), Trunks(), FeatureCache(tmp_path))
+    found = again.view(torch.tensor([2, 9])).through(half, "half").features(TRUNK, 1)
+    assert torch.equal(found, first.features(TRUNK, 1)) and again.trunks.passes == 0
+    assert not torch.allclose(again.view(torch.tensor([2, 9])).features(TRUNK, 1), found, atol=1e-3)  # not the photos'
+
+
+def test_a_named_change_of_a_changed_view_is_not_taken_for_one_of_the_photos(gallery: Gallery) -> None:
+    index = torch.tensor([2, 9])
+    light = gallery.view(index).pixels()
+    twice = gallery.view(index).through(lambda x: x / 2, "half").through(lambda x: 1 - x, "inverse")
+    assert torch.allclose(twice.pixels(), 1 - light / 2, atol=1.5 / 255)
+    random = gallery.view(index).through(lambda x: x / 4).through(lambda x: 1 - x, "inverse")
+    assert torch.allclose(random.pixels(), 1 - light / 4)
+    once = gallery.view(index).through(lambda x: 1 - x, "inverse")
+    assert torch.allclose(once.pixels(), 1 - light, atol=1 / 255)
+
+
 def test_one_picture_of_a_view_is_a_view_of_one(gallery: Gallery) -> None:
     view = gallery.view(torch.tensor([2, 9, 4]))
     assert [int(view[position].index) for position in (0, 2, -1, -3)] == [2, 4, 4, 2]

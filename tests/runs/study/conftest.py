@@ -63,7 +63,7 @@ class World:
                         target=target,
                         shown=things[target] * len(HANDS),
                         scores=tuple(scores),
-                        strokes=self._outline(things[target], strokes),
+                        drawing={"strokes": self._outline(things[target], strokes)},
                     )
                 )
 
@@ -90,7 +90,7 @@ class World:
                     "choice": [int(np.argmax(game.scores))],
                     "probability": [0.5],
                     "scores": [game.scores],
-                    "strokes": [game.strokes],
+                    "strokes": [game.drawing["strokes"]],
                 }
             )
 
@@ -102,7 +102,7 @@ class World:
             self.pictures,
             self.pixels,
             out,
-            draw=drawer(CanvasConfig(size=32), "line", "vector" if shown == "vector" else "raster"),
+            draw=drawer(CanvasConfig(size=32), "vector" if shown == "vector" else "raster"),
             canvas=32,
             shown=shown,
             parts=parts or Vendor(False, "a test", {}),

@@ -92,10 +92,11 @@ def test_people_see_the_canvas_of_the_receiver_or_clean_paths(world, tmp_path):
         game = next(game for game in world.games if world.names[game.target_picture] == name)
         seen = _picture(rasters.path / trial["stimulus"])
         candidates = [one for one in world.games if world.names[one.target_picture] == name]
-        inks = [CanvasConfig(size=32).draw(Strokes(points=torch.tensor(one.strokes)), 0).numpy() for one in candidates]
+        points = [torch.tensor(one.drawing["strokes"]) for one in candidates]
+        inks = [CanvasConfig(size=32).draw(Strokes(each), 0).numpy() for each in points]
         assert any(np.abs(seen / 255 - (1 - ink)).max() < 1 / 255 for ink in inks)
         svg = (vectors.path / b["trials"][id]["stimulus"]).read_text()
-        assert svg.count("<path") == len(game.strokes)
+        assert svg.count("<path") == len(game.drawing["strokes"])
         assert 'width="32"' in svg
 
 

@@ -1,0 +1,20 @@
+"""How a sender draws: what its strokes can be, and the heads that make them."""
+
+from agents.heads.config import HeadConfig, OnePassHead, RecurrentHead, SetHead, StrokesConfig, WidthRange
+from agents.heads.onepass import OnePass
+from agents.heads.recurrent import Recurrent
+from agents.heads.sight import Sight
+from agents.heads.stroke_set import StrokeSet
+
+__all__ = [
+    "HeadConfig",
+    "OnePass",
+    "OnePassHead",
+    "Recurrent",
+    "RecurrentHead",
+    "SetHead",
+    "Sight",
+    "StrokeSet",
+    "StrokesConfig",
+    "WidthRange",
+]
