@@ -53,6 +53,8 @@ class ReceiverConfig(BaseModel):
     """Whose features of the candidates it sees."""
     levels: tuple[Annotated[int, Field(ge=0)], ...] = Field((3,), min_length=1)
     """Which levels of the trunk's pyramid: 0 is the finest."""
+    pixels: bool = False
+    """Also sees the candidates themselves through a small learned convnet."""
     reader: ReaderConfig = ConvnetReader()
     """How it reads the canvas."""
     hidden: int = Field(256, ge=1)
@@ -90,7 +92,10 @@ class Receiver(nn.Module):
         super().__init__()
         self.config = config
         self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, convnet)
-        self.photo = nn.Linear(config.hidden, config.dims)
+        self.glance = (
+            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, convnet) if config.pixels else None
+        )  # pixels beside features
+        self.photo = nn.Linear(config.hidden * (2 if config.pixels else 1), config.dims)
         self._trunks = trunks  # frozen and shared: never among this agent's parameters
         reader = config.reader
         self.reader = Convnet(inks, reader.channels) if isinstance(reader, ConvnetReader) else None
@@ -104,7 +109,8 @@ class Receiver(nn.Module):
             flat = self._read(blank).shape[1]
         first, last = nn.Linear(flat, config.hidden), nn.Linear(config.hidden, config.dims)
         alike = isinstance(reader, TrunkReader) and (reader.trunk, (reader.level,)) == (config.trunk, config.levels)
-        if alike and flat == self.eye.project.in_features:  # a canvas of another size than the photos has other places
+        # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
+        if alike and not config.pixels and flat == self.eye.project.in_features:
             first.load_state_dict(self.eye.project.state_dict())
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
@@ -127,7 +133,10 @@ class Receiver(nn.Module):
 
     def embed_photos(self, view: View, moment: Moment) -> Float[Tensor, "n d"]:
         """Photos to vectors (unit length under ``cosine``)."""
-        return self._unit(self.photo(torch.relu(self.eye(view, moment))))
+        seen = self.eye(view, moment)  # [N, hidden]
+        if self.glance is not None:
+            seen = torch.cat([seen, self.glance(view, moment)], dim=-1)
+        return self._unit(self.photo(torch.relu(seen)))
 
     def _unit(self, x: Tensor) -> Tensor:
         return nn.functional.normalize(x, dim=-1) if self.config.score == "cosine" else x

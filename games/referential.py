@@ -41,6 +41,9 @@ class Referential(BaseModel):
     """K, the target among them."""
     pool: Literal["classes", "photos"] = "classes"
     """Candidates of K distinct classes, or any K photos."""
+    hands: Literal["any", "one"] = "any"
+    """Whose pictures the candidates of a pool are: any mixture of artists, or all by one hand (another one each pool),
+    so that style tells nothing."""
     loss: Literal["cross_entropy", "hinge"] = "cross_entropy"
     """``hinge`` is the paper's: margin 1, summed over the distractors (not averaged, as torch's own is)."""
 
@@ -88,13 +91,14 @@ class Referential(BaseModel):
         self, cards: _Cards, split: str, generator: torch.Generator
     ) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
         """K candidates and, for each, what a sender would be shown if it were the target."""
+        allowed = cards.pool if self.hands == "any" else self._of_one_hand(cards, split, generator)
         if self.pool == "classes":
-            rows = cards.pool.any(dim=1).nonzero()[:, 0]
+            rows = allowed.any(dim=1).nonzero()[:, 0]
             self._enough(len(rows), "classes", split)
             row = rows[torch.randperm(len(rows), generator=generator)[: self.candidates]]  # [K]
-            column = _one_of(cards.pool[row], generator)  # [K]
+            column = _one_of(allowed[row], generator)  # [K]
         else:
-            cells = cards.pool.nonzero()
+            cells = allowed.nonzero()
             self._enough(len(cells), "photos", split)
             row, column = cells[torch.randperm(len(cells), generator=generator)[: self.candidates]].unbind(1)
         partners = cards.shown[row]  # [K, M]
@@ -104,6 +108,15 @@ class Referential(BaseModel):
             itself = torch.arange(partners.shape[1]) == column[:, None]
             partners = partners & (itself if self.view == "same" else ~itself)
         return cards.picture[row, column], cards.picture[row, _one_of(partners, generator)]
+
+    def _of_one_hand(self, cards: _Cards, split: str, generator: torch.Generator) -> Bool[Tensor, "t m"]:
+        """What may be a candidate, [T, M], of one hand: drawn at random from those that have enough."""
+        hands = cards.hand[cards.pool].unique()  # [A]
+        own = cards.pool & (cards.hand == hands[:, None, None])  # [A, T, M]
+        counts = own.any(dim=2).sum(dim=1) if self.pool == "classes" else own.sum(dim=(1, 2))  # [A]
+        self._enough(int(counts.max()) if len(counts) else 0, f"{self.pool} by one hand", split)
+        enough = (counts >= self.candidates).nonzero()[:, 0]
+        return own[enough[int(torch.randint(len(enough), (1,), generator=generator))]]
 
     def _enough(self, count: int, what: str, split: str) -> None:
         if count < self.candidates:

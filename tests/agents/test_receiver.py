@@ -98,6 +98,22 @@ def test_a_trunk_reader_starts_as_a_copy_of_the_eye(gallery: Gallery) -> None:
     assert other.sketch[0].weight.shape != other.eye.project.weight.shape
 
 
+def test_with_pixels_a_photo_is_seen_twice(gallery: Gallery, moment: Moments) -> None:
+    one = receiver(gallery, pixels=True)
+    view = gallery.view(torch.arange(4))
+    whole = one.embed_photos(view, moment())
+    with torch.no_grad():
+        one.photo.weight[:, :16] = 0.0  # blind to the trunk's features (hidden is 16)
+        glanced = one.embed_photos(view, moment())
+        one.photo.weight[:, 16:] = 0.0
+        blind = one.embed_photos(view, moment())
+    assert (whole - glanced).norm(dim=-1).min() > 1e-3
+    assert torch.pdist(glanced).min() > 1e-4
+    assert torch.allclose(blind, blind[:1].expand(4, -1))
+    # What it sees of photos no longer has the shape of what it reads, so nothing can be copied at the start.
+    assert receiver(gallery, canvas=32, reader=trunk_reader(2), pixels=True).embed_canvas(torch.rand(1, 32, 32)).any()
+
+
 def test_a_trunk_reader_takes_a_canvas_of_another_size_than_the_photos(gallery: Gallery, moment: Moments) -> None:
     one = receiver(gallery, canvas=64, reader=trunk_reader(2))
     scores = one.score(torch.rand(2, 64, 64), gallery.view(torch.arange(4)), 1, torch.zeros(2).long(), moment())
@@ -115,10 +131,11 @@ def test_a_trunk_reader_sees_random_lines_standardised(gallery: Gallery) -> None
 
 @pytest.mark.parametrize("reader", [{"kind": "convnet", "channels": (8,)}, trunk_reader(2), trunk_reader(1)])
 @pytest.mark.parametrize("score", ["cosine", "dot"])
+@pytest.mark.parametrize("pixels", [False, True])
 def test_gradients_reach_every_weight_and_the_canvas(
-    gallery: Gallery, moment: Moments, reader: dict[str, Any], score: str
+    gallery: Gallery, moment: Moments, reader: dict[str, Any], score: str, pixels: bool
 ) -> None:
-    one = receiver(gallery, canvas=32, reader=reader, score=score)
+    one = receiver(gallery, canvas=32, reader=reader, score=score, pixels=pixels)
     canvas = torch.rand(6, 32, 32).requires_grad_()
     scores = one.score(canvas, gallery.view(torch.arange(8)), 2, torch.arange(6) % 2, moment(training=True))
     (scores * torch.randn(6, 4, generator=torch.Generator().manual_seed(0))).sum().backward()

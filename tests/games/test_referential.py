@@ -36,13 +36,14 @@ def gallery() -> Gallery:
     view=st.sampled_from(["same", "class", "artist"]),
     pool=st.sampled_from(["classes", "photos"]),
     candidates=st.integers(2, 9),
+    hands=st.sampled_from(["any", "one"]),
     games=st.integers(1, 40),
     seed=st.integers(0, 2**31),
 )
 def test_every_deal_obeys_its_view(
-    gallery: Gallery, view: str, pool: str, candidates: int, games: int, seed: int
+    gallery: Gallery, view: str, pool: str, candidates: int, hands: str, games: int, seed: int
 ) -> None:
-    game = Referential.model_validate({"view": view, "pool": pool, "candidates": candidates})
+    game = Referential.model_validate({"view": view, "pool": pool, "candidates": candidates, "hands": hands})
     round = game.deal(gallery, "train", games, torch.Generator().manual_seed(seed))
     split = gallery.splits["train"]
     assert round.pool.shape[1] == candidates
@@ -54,6 +55,8 @@ def test_every_deal_obeys_its_view(
         assert len(set(row.tolist())) == candidates
         if pool == "classes":
             assert len(set(gallery.label[row].tolist())) == candidates
+        if hands == "one":
+            assert len(set(gallery.hand[row].tolist())) == 1
     if view == "same":
         assert torch.equal(target, round.shown)
     elif view == "class":
@@ -67,6 +70,22 @@ def test_games_on_one_pool_have_different_targets(gallery: Gallery) -> None:
     assert round.pool.shape == (2, 5)
     for pool in range(2):
         assert sorted(round.target[round.pool_of == pool].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_pools_of_one_hand_take_hands_in_turn_and_only_such_as_have_enough(gallery: Gallery) -> None:
+    generator = torch.Generator().manual_seed(0)
+    game = Referential(candidates=9, pool="photos", hands="one")
+    seen = torch.cat([gallery.hand[game.deal(gallery, "train", 1, generator).pool[0]] for _ in range(60)])
+    assert sorted(seen.unique().tolist()) == [0, 2, 3, 4]
+    # Two artists are of hand 0, so it alone has more than 9 things x 2 views.
+    large = Referential(candidates=20, pool="photos", hands="one")
+    seen = torch.cat([gallery.hand[large.deal(gallery, "train", 1, generator).pool[0]] for _ in range(20)])
+    assert seen.unique().tolist() == [0]
+
+
+def test_too_many_candidates_by_one_hand_say_how_many_there_are(gallery: Gallery) -> None:
+    with pytest.raises(InputError, match=r"64 candidates, but only 36 photos by one hand can be played.*at most 36"):
+        Referential(candidates=64, pool="photos", hands="one").deal(gallery, "train", 4, torch.Generator())
 
 
 def test_targets_stand_anywhere(gallery: Gallery) -> None:
