@@ -117,7 +117,7 @@ def accuracy() -> dict[str, Any]:
                 {
                     "tolerance": tolerance,
                     "reach": reach,
-                    "pieces": pieces_for(strokes, (5e-4) ** 0.5 * 64, 128, tolerance),
+                    "pieces": pieces_for(strokes, (5e-4) ** 0.5 * 64, 128, tolerance)[0],
                     "ink off by at most": float(f"{(drawn - exact).abs().max():.3g}"),
                     "ms": spread([milliseconds(both, time.process_time, 5) for _ in range(5)]),
                 }

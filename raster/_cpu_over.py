@@ -10,7 +10,7 @@ import numpy as np
 
 from raster._cpu_kernels import ONE, SMALLEST, STRIP, ZERO, normal, respond, steepen
 from raster._cpu_lanes import CONTRACT, LANES, SUMS, compiled, copy8
-from raster._cpu_polylines import TILE, choose, measure, pull
+from raster._cpu_polylines import TILE, choose, length_of, measure, pull
 
 _CHUNK = 64
 _PIXELS = np.uint64(TILE)
@@ -164,7 +164,7 @@ def backward(
                         n = int(mine[here[chunk * _CHUNK + s]])
                         start = starts[s] if keeps else 0
                         stop = choose(
-                            lines[b, n], 0, segments, column + _BEFORE, row + _BEFORE, _BEFORE,
+                            lines[b, n], 0, length_of(lines[b, n], segments), column + _BEFORE, row + _BEFORE, _BEFORE,
                             reach[b, n], looked, needed, chosen, start,
                         )  # fmt: skip
                         if keeps:

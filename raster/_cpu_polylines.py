@@ -97,6 +97,15 @@ def choose(lines, first, last, x, y, half, reach, looked, needed, chosen, start)
     return start
 
 
+@compiled()
+def length_of(lines, segments):
+    """How many segments a stroke has without those at its end that are points: a curve that needs fewer pieces than
+    others repeats its last vertex, and no pixel is nearer to it there."""
+    while segments > 1 and lines[4, segments - 1] == ZERO:
+        segments -= 1
+    return segments
+
+
 @compiled(fastmath=CONTRACT)
 def measure(lines, chosen, start, stop, x, y, tile, d2, whose, place):
     """Squared distance to the nearest of the chosen segments, and its number, for the tile that begins at (x, y).
@@ -246,9 +255,10 @@ def forward(
                 continue
             for i in range(4):
                 state[i] = 0
+            own = length_of(lines[b, n], segments)
             while True:
                 tiles = _tiles(
-                    state, lines[b, n], segments, reach[b, n], box[b, n], top, end, stride,
+                    state, lines[b, n], own, reach[b, n], box[b, n], top, end, stride,
                     room, chosen, starts, corners, d2, whose, places,
                 )  # fmt: skip
                 if tiles == 0:
@@ -304,9 +314,10 @@ def backward(
         spread = 0.0
         for i in range(4):
             state[i] = 0
+        own = length_of(line, segments)
         while True:
             tiles = _tiles(
-                state, line, segments, reach[b, n], box[b, n], 0, rows, stride,
+                state, line, own, reach[b, n], box[b, n], 0, rows, stride,
                 room, chosen, starts, corners, d2, whose, places,
             )  # fmt: skip
             if tiles == 0:

@@ -16,24 +16,35 @@ MOST = 1024
 _TOUCH = 1e-8
 
 
-def flatten(strokes: Strokes, pieces: int) -> Float[Tensor, "*batch n v d"]:
+def flatten(
+    strokes: Strokes, pieces: int, each: Float[Tensor, "*batch n"] | None = None
+) -> Float[Tensor, "*batch n v d"]:
     """The strokes as polylines of V vertices, differentiable in the control points, in canvas coordinates.
 
     Points, lines and polylines are what they are; a curve becomes ``pieces`` equal steps of its parameter (each of
-    its cubics, if it is a chain or a spline).
+    its cubics, if it is a chain or a spline). Where ``each`` says how many of them a stroke of one curve needs, it has
+    as many and repeats its last vertex: engines pass over what has no length at the end.
     """
     points = strokes.points
     if strokes.kind in ("point", "line", "polyline"):
         return points
     bezier = to_bezier(strokes)
-    basis = _bernstein(bezier.shape[-2] - 1, pieces).to(bezier)  # [pieces + 1, degree + 1]
+    if each is not None and bezier.shape[-3] == 1:
+        steps = torch.arange(pieces + 1, dtype=each.dtype, device=each.device)
+        own = _bernstein(bezier.shape[-2] - 1, (steps / each[..., None]).clamp(max=1))  # [*batch n pieces+1 c]
+        return own.to(bezier) @ bezier.squeeze(-3)
+    steps = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)
+    basis = _bernstein(bezier.shape[-2] - 1, steps).to(bezier)  # [pieces + 1, degree + 1]
     drawn = torch.einsum("kc,...cd->...kd", basis, bezier)  # [*batch n m pieces+1 d]
     first, rest = drawn[..., 0, :1, :], drawn[..., 1:, :].flatten(-3, -2)  # a joint is one vertex
     return torch.cat([first, rest], dim=-2)
 
 
-def pieces_for(strokes: Strokes, sigma: float | Tensor, short: int, tolerance: float | None) -> int:
-    """How many pieces keep every chord within ``tolerance`` pixels of its curve, a multiple of 4.
+def pieces_for(
+    strokes: Strokes, sigma: float | Tensor, short: int, tolerance: float | None
+) -> tuple[int, Float[Tensor, "*batch n"] | None]:
+    """How many pieces keep every chord within ``tolerance`` pixels of its curve, multiples of 4: the most that any
+    stroke needs, and how many each does (None where that is not known, or for straight strokes).
 
     A Bézier curve of degree n strays from its chord by at most ``n (n - 1) max |D2 P| / (8 K^2)``, D2 P being the
     second differences of its control points. Without a tolerance it is ``STRAY`` sigmas. This waits for a GPU, so
@@ -48,19 +59,19 @@ def pieces_for(strokes: Strokes, sigma: float | Tensor, short: int, tolerance: f
     """
     points = strokes.points.detach()
     if strokes.kind in ("point", "line", "polyline") or not points.numel():
-        return 1
+        return 1, None
     if points.is_meta or torch.compiler.is_compiling() or (points.is_cuda and tolerance is None):
-        return FIXED
+        return FIXED, None
     bezier = to_bezier(strokes.detach())
     degree = bezier.shape[-2] - 1
     bend = bezier.diff(n=2, dim=-2).square().sum(-1).amax((-2, -1)).sqrt() * (short / 2)  # [*batch n], pixels
     allowed = tolerance if tolerance is not None else STRAY * sigma
-    wanted = (degree * (degree - 1) * bend / (8 * allowed)).sqrt().nan_to_num(0.0, MOST, 0.0).amax()
+    wanted = (degree * (degree - 1) * bend / (8 * allowed)).sqrt().nan_to_num(0.0, MOST, 0.0)
+    each = (wanted / 4).ceil().mul(4).clamp(4, MOST)
     try:
-        needed = float(wanted)
+        return int(each.amax()), each
     except RuntimeError:  # a tensor that vmap holds tells no number
-        return FIXED
-    return min(MOST, max(4, 4 * math.ceil(min(needed, MOST) / 4)))
+        return FIXED, None
 
 
 def to_bezier(strokes: Strokes) -> Float[Tensor, "*batch n m c d"]:
@@ -90,9 +101,7 @@ def _spline(points: Float[Tensor, "*batch n p d"], power: float) -> Float[Tensor
     return torch.stack([p1, p1 + before, p2 - after, p2], dim=-2)
 
 
-def _bernstein(degree: int, pieces: int) -> Tensor:
-    """Bernstein polynomials at pieces + 1 equal steps of t, [pieces + 1, degree + 1]."""
-    t = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)[:, None]
-    i = torch.arange(degree + 1)
-    choose = torch.tensor([math.comb(degree, j) for j in range(degree + 1)], dtype=torch.float64)
-    return choose * t**i * (1 - t) ** (degree - i)
+def _bernstein(degree: int, t: Float[Tensor, "*any k"]) -> Float[Tensor, "*any k c"]:
+    """Bernstein polynomials of a degree at t."""
+    s = 1 - t
+    return torch.stack([math.comb(degree, i) * t**i * s ** (degree - i) for i in range(degree + 1)], dim=-1)

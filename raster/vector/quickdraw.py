@@ -110,7 +110,7 @@ def to_quickdraw(
     if not bool(torch.isfinite(points).all()):
         raise InputError("a coordinate that is not finite", "to_quickdraw", "coordinates must be finite")
     plain = Strokes(points.double().cpu(), strokes.kind, knots=strokes.knots)
-    drawn = flatten(plain, pieces_for(plain, 1.0, LAST + 1, 0.5))
+    drawn = flatten(plain, pieces_for(plain, 1.0, LAST + 1, 0.5)[0])
     drawn = drawn.reshape(math.prod(strokes.batch_shape), *drawn.shape[-3:])  # [b n v 2]
     present = torch.ones(drawn.shape[:2], dtype=torch.bool)
     if strokes.presence is not None:

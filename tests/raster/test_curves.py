@@ -36,7 +36,7 @@ def test_ink_is_off_by_at_most_three_hundredths_anywhere(seed: int, kind: str, s
 @given(SEEDS, st.sampled_from(sorted(CURVES)), st.sampled_from([0.5, 0.1, 0.02]))
 def test_no_chord_strays_further_than_the_tolerance(seed: int, kind: str, tolerance: float) -> None:
     strokes, short = curve(kind, seed, 1), 100
-    vertices = to_pixels(flatten(strokes, pieces_for(strokes, 1.0, short, tolerance)), (short, short))[0]
+    vertices = to_pixels(flatten(strokes, *pieces_for(strokes, 1.0, short, tolerance)), (short, short))[0]
     for control in to_pixels(to_bezier(strokes), (short, short))[0]:
         samples = torch.from_numpy(oracle.bezier(control.numpy(), np.linspace(0, 1, 200)))  # [200 2]
         a, b = vertices[:-1], vertices[1:]
@@ -49,24 +49,38 @@ def test_no_chord_strays_further_than_the_tolerance(seed: int, kind: str, tolera
 def test_a_wider_line_and_a_gentler_curve_need_fewer_pieces() -> None:
     wild = curve("cubic", 0, 3)
     gentle = Strokes(torch.tensor([[[-0.9, 0.0], [-0.3, 0.02], [0.3, -0.02], [0.9, 0.0]]]), "cubic")
-    assert pieces_for(wild, 1.0, 128, None) > pieces_for(wild, 10.0, 128, None)
-    assert pieces_for(wild, 1.0, 128, None) > pieces_for(gentle, 1.0, 128, None)
-    assert pieces_for(wild, 1.0, 128, None) % 4 == 0
+    most, each = pieces_for(wild, 1.0, 128, None)
+    assert each is not None
+    assert most > pieces_for(wild, 10.0, 128, None)[0]
+    assert most > pieces_for(gentle, 1.0, 128, None)[0]
+    assert most == each.max()
+    assert (each % 4 == 0).all()
+
+
+@given(SEEDS, st.sampled_from(["quadratic", "cubic"]))
+def test_a_curve_that_needs_fewer_pieces_repeats_its_end(seed: int, kind: str) -> None:
+    strokes = curve(kind, seed, 3)
+    each = torch.tensor([4.0, 8.0, 12.0], dtype=torch.float64)
+    vertices = flatten(strokes, 12, each)
+    for n, pieces in enumerate((4, 8, 12)):
+        alone = flatten(strokes.select([n]), pieces)[0]
+        assert torch.allclose(vertices[n, : pieces + 1], alone)
+        assert torch.equal(vertices[n, pieces:], strokes.points[n, -1].expand(13 - pieces, 2))
 
 
 @pytest.mark.parametrize("kind", ["point", "line", "polyline"])
 def test_what_is_straight_is_left_as_it_is(kind: str) -> None:
     strokes = Strokes(torch.rand(2, 3, {"point": 1, "line": 2, "polyline": 5}[kind], 2), kind)
-    assert flatten(strokes, pieces_for(strokes, 1.0, 64, None)) is strokes.points
+    assert flatten(strokes, *pieces_for(strokes, 1.0, 64, None)) is strokes.points
 
 
 def test_counts_that_cannot_be_read_are_fixed() -> None:
     meta = Strokes(torch.empty(2, 3, 4, 2, device="meta"), "cubic")
-    assert pieces_for(meta, 1.0, 64, None) == FIXED
+    assert pieces_for(meta, 1.0, 64, None)[0] == FIXED
     mapped: list[int] = []
 
     def count(points: torch.Tensor) -> torch.Tensor:
-        mapped.append(pieces_for(Strokes(points, "cubic"), 1.0, 64, None))
+        mapped.append(pieces_for(Strokes(points, "cubic"), 1.0, 64, None)[0])
         return points
 
     torch.vmap(count)(torch.rand(2, 3, 4, 2))
@@ -134,4 +148,4 @@ def test_the_gradient_of_a_curve_is_exact(kind: str) -> None:
 def test_curves_of_any_size_have_a_bounded_number_of_pieces() -> None:
     for scale in (1e3, 1e30, math.inf, math.nan):
         strokes = Strokes(torch.tensor([[[0.0, 0], [1, 1], [0, 1], [1, 0]]]) * scale, "cubic")
-        assert 1 <= pieces_for(strokes, 1.0, 64, None) <= 1024
+        assert 1 <= pieces_for(strokes, 1.0, 64, None)[0] <= 1024
