@@ -55,6 +55,17 @@ VARIANTS = {
     "one hand, receiver pixels": [ONE_HAND, "receiver.pixels=true"],
     "one hand, receiver pixels, likeness 2": [ONE_HAND, "receiver.pixels=true", "biases.0.weight=2.0"],
     "one hand, likeness 1": [ONE_HAND, "biases.0.weight=1.0"],
+    "one hand, receiver pixels, likeness falls from 2 to 0.5": [
+        ONE_HAND,
+        "receiver.pixels=true",
+        "biases.0.weight={from: 2.0, to: 0.5, over: 1400, start: 1400}",
+    ],
+    "one hand, receiver pixels, likeness 2, same twice": [
+        ONE_HAND,
+        "game.turns=[2, 1]",
+        "receiver.pixels=true",
+        "biases.0.weight=2.0",
+    ],
     "one hand, half the tremor": [ONE_HAND, f"biases.1={HALF_TREMOR}"],
     "one hand, receiver levels 2 and 3": [ONE_HAND, "receiver.levels=[2, 3]"],
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from weakref import WeakKeyDictionary
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from games.pictures import Gallery
 from games.play import Play, Players, Round
@@ -149,13 +149,21 @@ class Referential(BaseModel):
 
 
 class Mixture(BaseModel):
-    """Several games played in turn: step i plays ``of[i % len(of)]``."""
+    """Several games played in turn: each once, or as often in a row as ``turns`` says, then from the first again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["mixture"] = "mixture"
     of: tuple[Referential, ...] = Field(min_length=1)
     """The games."""
+    turns: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    """How many steps in a row each of them is played; one each when left out."""
+
+    @model_validator(mode="after")
+    def _one_number_a_game(self) -> "Mixture":
+        if self.turns is not None and len(self.turns) != len(self.of):
+            raise ValueError(f"{len(self.turns)} turns for {len(self.of)} games: give one number a game")
+        return self
 
     @property
     def parts(self) -> tuple[Referential, ...]:
@@ -167,7 +175,8 @@ class Mixture(BaseModel):
 
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round:
         """Deal the game whose turn it is."""
-        part = turn % len(self.of)
+        cycle = [part for part, times in enumerate(self.turns or (1,) * len(self.of)) for _ in range(times)]
+        part = cycle[turn % len(cycle)]
         dealt = self.of[part].deal(gallery, split, games, generator)
         return Round(dealt.pool, dealt.target, dealt.pool_of, dealt.shown, split, dealt.seed, part)
 
