@@ -43,15 +43,18 @@ class Case:
         strokes = Strokes(points, self.kind)
         return rasterise(strokes, (self.canvas, self.canvas), sigma2=self.sigma2, check=False, engine=way)
 
-    def both(self, way: str) -> Callable[[], object]:
-        """Forward and backward, from a fixed gradient of the picture."""
+    def both(self, way: str, at_once: int | None = None) -> Callable[[], object]:
+        """Forward and backward, from a fixed gradient of the picture; some sketches at a time where memory is short."""
         shape = (self.sketches, self.canvas, self.canvas)
         upstream = torch.randn(shape, generator=torch.Generator().manual_seed(1))
         leaf = self.points().requires_grad_()
+        parts = list(range(0, self.sketches, at_once or self.sketches))
 
         def call() -> object:
             leaf.grad = None
-            self.draw(way, leaf).backward(upstream)
+            for start in parts:
+                part = slice(start, start + (at_once or self.sketches))
+                self.draw(way, leaf[part]).backward(upstream[part])
             return leaf.grad
 
         return call

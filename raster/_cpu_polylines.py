@@ -100,7 +100,8 @@ def choose(lines, first, last, x, y, half, reach, looked, needed, chosen, start)
 @compiled()
 def length_of(lines, segments):
     """How many segments a stroke has without those at its end that are points: a curve that needs fewer pieces than
-    others repeats its last vertex, and no pixel is nearer to it there."""
+    others repeats its last vertex, and no pixel is nearer to it there.
+    """
     while segments > 1 and lines[4, segments - 1] == ZERO:
         segments -= 1
     return segments

@@ -16,9 +16,10 @@ from raster._tile_band import Bands, Response, Sums, add_rows, all_channels, eac
 from raster._tile_pairs import SIDE, Pairs, Segments, chunks, segments
 from raster.reference import FAR, LEAST
 
-#: Tiles tested at a time, and pairs drawn at a time: in main memory their maps should stay in the cache, an
-#: accelerator wants much work at a time.
-_TESTED, _DRAWN = {"cpu": 2**18}, {"cpu": 1024}
+#: Tiles tested at a time, and pairs drawn at a time: in main memory their maps should stay in the cache, and 512 pairs
+#: of 64 pixels are few enough for torch not to start threads, which cost more than they bring. An accelerator wants
+#: much work at a time.
+_TESTED, _DRAWN = {"cpu": 2**18}, {"cpu": 512}
 _TESTED_ELSEWHERE, _DRAWN_ELSEWHERE = 2**22, 2**16
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from games import Mixture, Referential, Round
 from games.pictures import Album, Gallery, SplitConfig
@@ -151,6 +152,16 @@ def test_a_mixture_plays_its_parts_in_turn(gallery: Gallery) -> None:
     assert [round.part for round in rounds] == [0, 1, 0, 1]
     assert all(torch.equal(r.pool[r.pool_of, r.target], r.shown) for r in rounds[::2])
     assert mixture.label == "same+artist"
+
+
+def test_a_mixture_plays_each_part_as_many_turns_as_it_says(gallery: Gallery) -> None:
+    parts = (Referential(candidates=4), Referential(view="artist", candidates=4))
+    mixture = Mixture(of=parts, turns=(2, 1))
+    generator = torch.Generator().manual_seed(0)
+    rounds = [mixture.deal(gallery, "train", 4, generator, turn) for turn in range(6)]
+    assert [round.part for round in rounds] == [0, 0, 1, 0, 0, 1]
+    with pytest.raises(ValidationError, match="3 turns for 2 games"):
+        Mixture(of=parts, turns=(1, 1, 1))
 
 
 class _Telepaths:
