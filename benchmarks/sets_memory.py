@@ -12,24 +12,19 @@ leaves it out.
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import torch
+from _cases import peak_mib
 
 from perception import sets
 
 RESULTS = Path(__file__).parent / "results" / "sets_memory.json"
 BATCH, SLOTS, CHANNELS, LATENT = 32, 10, 19, 512
 DECODERS = ("dspn", "idspn", "idspn, trace of the ends")
-
-
-def peak_mib() -> float:
-    """The most resident memory that this process has had, MiB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def decoder(name: str) -> sets.SetDecoder:

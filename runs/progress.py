@@ -56,7 +56,7 @@ class Progress:
         self.newest |= numbers
         rates = {key: value for key, value in self.newest.items() if "rate" in key and "validation rate/" not in key}
         text = "  ".join(f"{key.replace('rate/', '')} {value:.1%}" for key, value in rates.items())
-        losses = [key for key in self.newest if "rate" not in key]
+        losses = [key for key in self.newest if "rate" not in key and not key.startswith("gradient/")]
         text += "".join(f"  {key} {self.newest[key]:.3f}" for key in losses)
         if self.bar is not None:
             self.bar.update(self.task, completed=step, description=text)

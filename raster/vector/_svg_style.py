@@ -53,7 +53,9 @@ def colour(text: str) -> Colour | None:
     ((1.0, 0.0, 0.0, 1.0), (0.0, 0.5, 0.0, 0.5), None)
     """
     text = text.strip().lower()
-    text = str(ImageColor.colormap.get(text, text))
+    named = ImageColor.colormap.get(text, text)
+    # Pillow puts numbers in the place of a name's hexadecimal digits once somebody has asked for it.
+    text = named if isinstance(named, str) else "#" + "".join(f"{part:02x}" for part in named[:3])
     if len(text) > _LONGEST:
         return None
     if text == "transparent":

@@ -78,10 +78,11 @@ def test_each_limit_is_kept(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process is told its parent's peak as its own")
 def test_no_file_fills_the_memory() -> None:
     """The largest files that are read, or refused last, stay within 1 GB, torch included."""
     code = (
-        "import resource, warnings\n"
+        "import warnings\n"
         "from raster import InputError, from_svg\n"
         "warnings.simplefilter('ignore')\n"
         f"HEAD = {HEAD!r}\n"
@@ -92,7 +93,7 @@ def test_no_file_fills_the_memory() -> None:
         "        from_svg(HEAD + body + '</svg>')\n"
         "    except InputError:\n"
         "        pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
