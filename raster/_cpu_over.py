@@ -17,15 +17,20 @@ _PIXELS = np.uint64(TILE)
 _BEFORE, _AFTER = (LANES - 1) / 2, LANES - 1
 
 
+@compiled(inline="always")
+def _touches(box, strip):
+    """Whether a stroke with this box has a row in the parts of this strip: one that fits between two rows has none."""
+    return box[0] < box[1] and box[0] < (strip + 1) * STRIP and box[1] > strip * STRIP
+
+
 @compiled()
 def count(box, touched):
     """How many strokes touch each strip, [b strips]."""
     for b in range(box.shape[0]):
         for strip in range(touched.shape[1]):
             touched[b, strip] = 0
-        for n in range(box.shape[1]):
-            if box[b, n, 0] < box[b, n, 1]:
-                for strip in range(box[b, n, 0] // STRIP, (box[b, n, 1] - 1) // STRIP + 1):
+            for n in range(box.shape[1]):
+                if _touches(box[b, n], strip):
                     touched[b, strip] += 1
 
 
@@ -121,7 +126,7 @@ def backward(
         b, strip, begin = task // strips, task % strips, begins[task]
         found = 0
         for n in range(many):
-            if box[b, n, 0] < (strip + 1) * STRIP and box[b, n, 1] > strip * STRIP:
+            if _touches(box[b, n], strip):
                 mine[found] = n
                 found += 1
         for row in range(strip * STRIP, min(height, (strip + 1) * STRIP), LANES):
@@ -216,7 +221,7 @@ def gather(box, inverse_sigma2, begins, to_corners, to_rest, to_vertices, to_inv
         for strip in range(strips):
             at = begins[b * strips + strip]
             for n in range(many):
-                if box[b, n, 0] < (strip + 1) * STRIP and box[b, n, 1] > strip * STRIP:
+                if _touches(box[b, n], strip):
                     for k in range(corners):
                         sums[n, 2 * k] += to_corners[at, k, 0]
                         sums[n, 2 * k + 1] += to_corners[at, k, 1]

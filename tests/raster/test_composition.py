@@ -249,3 +249,21 @@ def test_a_nan_in_what_a_stroke_carries_shows_in_its_canvas_only(engine: str, na
     ink = rasterise(strokes, (6, 6), engine=engine, check=False)
     assert ink[1].isnan().all()
     assert not ink[[0, 2]].isnan().any()
+
+
+@every
+def test_a_stroke_too_thin_for_any_pixel_leaves_the_gradients_of_the_others_alone(engine: str) -> None:
+    # Between two rows of pixels such a stroke has no row of its own, and what it has none of must not be counted.
+    generator = torch.Generator().manual_seed(5)
+    between = torch.tensor([[-0.9, 0.25], [0.9, 0.25]]).expand(3, 9, 2, 2)
+    felt = torch.rand(3, 4, 2, 2, generator=generator) * 1.6 - 0.8
+    points = torch.cat([between[:, :5], felt, between[:, 5:]], dim=1)  # [3, 13, 2, 2]
+    sigma2 = torch.full((3, 13), 1e-8)
+    sigma2[:, 5:9] = 0.02
+    wanted = torch.rand(3, 8, 8, generator=generator)
+    gradients = []
+    for name in (engine, "reference"):
+        moved = points.clone().requires_grad_()
+        ink = rasterise(Strokes(moved, sigma2=sigma2), (8, 8), compose="over", engine=name)
+        gradients.append(torch.autograd.grad((ink * wanted).sum(), moved)[0])
+    assert torch.allclose(*gradients, atol=1e-5)
