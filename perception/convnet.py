@@ -6,9 +6,12 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import nn
 
+from perception._parts import in_parts
 from perception.config import ConvnetTrunk
 from raster.errors import InputError
 from raster.shapes import Float, Tensor
+
+_KERNEL, _STRIDE, _PADDING = 6, 4, 1  # of the first layer
 
 
 class Convnet(nn.Module):
@@ -30,7 +33,7 @@ class Convnet(nn.Module):
         self.stride = 4 * 2 ** (len(channels) - 1)
         layers: list[nn.Module] = []
         for index, (before, after) in enumerate(zip((inputs, *channels), channels, strict=False)):
-            kernel, stride, padding = (6, 4, 1) if index == 0 else (3, 2, 1)
+            kernel, stride, padding = (_KERNEL, _STRIDE, _PADDING) if index == 0 else (3, 2, 1)
             layers.append(nn.Conv2d(before, after, kernel, stride, padding))
             if norm == "group":
                 layers.append(nn.GroupNorm(_groups(after), after))
@@ -57,7 +60,20 @@ class Convnet(nn.Module):
         height, width = x.shape[-2:]
         if min(height, width) < 4:  # the first kernel spans 6 with 1 of padding on each side
             x = F.pad(x, (0, max(4 - width, 0), 0, max(4 - height, 0)))
-        return self.layers(x)
+        return in_parts(lambda part: (self._rows(part),), x, self.layers.parameters())[0]
+
+    def _rows(self, x: Float[Tensor, "b cin h w"]) -> Float[Tensor, "b c h2 w2"]:
+        if self.inputs > 1 or x.device.type != "cpu":
+            return self.layers(x)
+        # The first convolution as a product of matrices: of one channel, its gradient in the canvas is twice as fast
+        # on a CPU (docs/perception.md); of three it is not.
+        first = self.layers[0]
+        assert isinstance(first, nn.Conv2d)
+        assert first.bias is not None
+        patches = F.unfold(x, _KERNEL, padding=_PADDING, stride=_STRIDE)  # [B, 36, h w]
+        across = (x.shape[-1] + 2 * _PADDING - _KERNEL) // _STRIDE + 1
+        drawn = first.weight.flatten(1) @ patches + first.bias[:, None]
+        return self.layers[1:](drawn.unflatten(-1, (-1, across)))
 
 
 def _groups(channels: int) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 from perception import weights
 from perception._folding import fold_batch_norms
 from perception._open_clip import ClipPyramid, open_clip_network
+from perception._parts import in_parts
 from perception._pyramid import Pyramid
 from perception.config import FrozenTrunk, TimmTrunk
 from raster.errors import InputError
@@ -70,7 +71,8 @@ class Trunk(nn.Module):
             return []
         x = rgb if self.size is None else resize(rgb, self.size)
         x = (x - self.mean) / self.std
-        return self.pyramid(x.contiguous(memory_format=torch.channels_last), levels)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return list(in_parts(lambda part: self.pyramid(part, levels), x, self.pyramid.parameters()))
 
     def extract(
         self, pixels: UInt8[Tensor, "n 3 h w"], levels: Sequence[int], chunk: int | None = None
