@@ -65,15 +65,19 @@ class Convnet(nn.Module):
     def _rows(self, x: Float[Tensor, "b cin h w"]) -> Float[Tensor, "b c h2 w2"]:
         if self.inputs > 1 or x.device.type != "cpu":
             return self.layers(x)
-        # The first convolution as a product of matrices: of one channel, its gradient in the canvas is twice as fast
-        # on a CPU (docs/perception.md); of three it is not.
+        return self.layers[1:](self._patched(x))
+
+    def _patched(self, x: Float[Tensor, "b cin h w"]) -> Float[Tensor, "b c h2 w2"]:
+        """The first convolution as a product of matrices.
+
+        Of one channel, its gradient in the canvas is twice as fast on a CPU (docs/perception.md); of three it is not.
+        """
         first = self.layers[0]
         assert isinstance(first, nn.Conv2d)
         assert first.bias is not None
-        patches = F.unfold(x, _KERNEL, padding=_PADDING, stride=_STRIDE)  # [B, 36, h w]
+        patches = F.unfold(x, _KERNEL, padding=_PADDING, stride=_STRIDE)  # [B, Cin 36, h w]
         across = (x.shape[-1] + 2 * _PADDING - _KERNEL) // _STRIDE + 1
-        drawn = first.weight.flatten(1) @ patches + first.bias[:, None]
-        return self.layers[1:](drawn.unflatten(-1, (-1, across)))
+        return (first.weight.flatten(1) @ patches + first.bias[:, None]).unflatten(-1, (-1, across))
 
 
 def _groups(channels: int) -> int:

@@ -37,9 +37,14 @@ def iconicity(evidence: Evidence) -> Finding:
         with torch.no_grad():
             return run.trunks[JUDGE](rgb.float(), [LEVEL])[0].flatten(1)
 
+    # A photo is shown in many games: the judge looks at each once.
+    shown = [play.round.shown for play in evidence.plays]
+    index, place = torch.cat(shown).unique(return_inverse=True)
+    seen = torch.cat([eye(run.gallery.view(some).pixels()) for some in index.split(len(shown[0]))])
     drawn, untrained, shuffled = [], [], []
-    for play, fresh in zip(evidence.plays, evidence.untrained, strict=True):
-        photos = eye(play.photo.pixels())
+    places = place.split([len(some) for some in shown])
+    for play, fresh, where in zip(evidence.plays, evidence.untrained, places, strict=True):
+        photos = seen[where]
         sketches = eye(on_paper(play.canvas))
         drawn.append(own_photo_found(sketches, photos))
         shuffled.append(own_photo_found(sketches.roll(1, dims=0), photos))
