@@ -11,7 +11,7 @@ from torch import nn
 from agents.eye import Eye, Pictures, View
 from agents.moment import Moment
 from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig, Trunks
-from raster import CanvasConfig, Strokes, on_paper
+from raster import CanvasConfig, Strokes
 from raster.shapes import Float, Int, Tensor
 
 
@@ -125,7 +125,7 @@ class Receiver(nn.Module):
     def _features(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
         reader = self.config.reader
         assert isinstance(reader, TrunkReader)
-        return self._trunks[reader.trunk](on_paper(canvas.float()), [reader.level])[0]
+        return self._trunks.sketches(reader.trunk, canvas, [reader.level])[0]
 
     def embed_canvas(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b d"]:
         """Sketches to vectors (unit length under ``cosine``)."""

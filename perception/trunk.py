@@ -15,6 +15,7 @@ from perception._parts import in_parts
 from perception._pyramid import Pyramid
 from perception.config import FrozenTrunk, TimmTrunk
 from raster.errors import InputError
+from raster.paper import on_paper
 from raster.shapes import Float, Tensor, UInt8
 
 
@@ -198,6 +199,7 @@ class Trunks:
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self._built: dict[FrozenTrunk, Trunk] = {}
+        self._looked: dict[Trunk, tuple[Tensor, list[Tensor]]] = {}
 
     def __getitem__(self, config: FrozenTrunk) -> Trunk:
         """The trunk of `config`; equal configs share one."""
@@ -207,6 +209,29 @@ class Trunks:
         if key not in self._built:
             self._built[key] = build_trunk(config, self.device)
         return self._built[key]
+
+    def sketches(
+        self, config: FrozenTrunk, canvas: Float[Tensor, "b *ink h w"], levels: Sequence[int], some: int | None = None
+    ) -> list[Float[Tensor, "s _ _ _"]]:
+        """Features of drawings on white paper at `levels`, as ``Trunk.forward`` gives them: the first `some`, or all.
+
+        A look at a whole canvas is kept, all levels on the way included, until another canvas or `forget` comes: so
+        whoever asks next about the same tensor (a bias, after the receiver) costs no second pass.
+        """
+        trunk = self[config]
+        count = canvas.shape[0] if some is None else some
+        kept, found = self._looked.get(trunk, (None, []))
+        wanted = torch.is_grad_enabled() and canvas.requires_grad
+        if kept is not canvas or len(found) <= max(levels) or found[0].requires_grad != wanted:
+            if count < canvas.shape[0]:
+                return trunk(on_paper(canvas[:count].float()), levels)
+            found = trunk(on_paper(canvas.float()), range(max(levels) + 1))
+            self._looked[trunk] = (canvas, found)
+        return [found[level][:count] for level in levels]
+
+    def forget(self) -> None:
+        """Drop the features of the last canvas."""
+        self._looked = {}
 
     @property
     def passes(self) -> int:

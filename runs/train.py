@@ -91,6 +91,7 @@ class Learner:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         total.backward()
+        run.trunks.forget()
         lr = lr_at(self.train, step)
         for name, optimiser in self.optimisers.items():
             parameters = [p for p in self.members[name].parameters() if p.grad is not None]

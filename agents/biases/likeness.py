@@ -8,7 +8,6 @@ from agents.bias import Bias, Played, bias
 from agents.biases import _picture
 from agents.biases._drawing import for_all, some_of
 from perception import FrozenTrunk, TimmTrunk, likeness
-from raster import on_paper
 from raster.shapes import Float, Tensor
 
 
@@ -68,13 +67,12 @@ class Likeness(Bias):
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         games = play.canvas.shape[0]
         some = some_of(games, self.share)
-        trunk = play.trunks[self.trunk]
-        sketch = trunk(on_paper(play.canvas[:some].float()), self.levels)
+        sketch = play.trunks.sketches(self.trunk, play.canvas, self.levels, some)
         if self.image is None:
             shown = play.photo[:some]
             photo = [shown.features(self.trunk, level) for level in self.levels]
         else:
-            one = _picture.features(trunk, self.image, play.canvas.shape[-1], self.levels)
+            one = _picture.features(play.trunks[self.trunk], self.image, play.canvas.shape[-1], self.levels)
             photo = [each.expand(some, -1, -1, -1) for each in one]
         return for_all(likeness(sketch, photo, self._weights(play)).to(play.canvas.dtype), games)
 

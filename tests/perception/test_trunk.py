@@ -299,3 +299,34 @@ def test_equal_configs_share_one_trunk_and_its_counter(monkeypatch: pytest.Monke
     one(pictures(3, 32), [0])
     trunks[TimmTrunk(name="test_resnet", weights="random")](pictures(2, 32), [0])
     assert trunks.passes == 5
+
+
+def test_a_canvas_is_looked_at_once_whoever_asks() -> None:
+    trunks = Trunks()
+    config = TimmTrunk(name="test_resnet", weights="random")
+    canvas = torch.rand(6, 32, 32, requires_grad=True)
+    whole = trunks.sketches(config, canvas, [2])
+    part = trunks.sketches(config, canvas, [0, 2], some=4)
+    assert trunks.passes == 6
+    paper = (1 - canvas)[:, None].expand(-1, 3, -1, -1)
+    expected = trunks[config](paper, [0, 2])
+    assert torch.allclose(whole[0], expected[1], atol=1e-5)
+    assert all(torch.allclose(a, b[:4], atol=1e-5) for a, b in zip(part, expected, strict=True))
+    total = whole[0].square().mean() + part[0].square().mean()
+    other = expected[1].square().mean() + expected[0][:4].square().mean()
+    assert torch.allclose(*(torch.autograd.grad(each, canvas)[0] for each in (total, other)), atol=1e-5)
+
+
+def test_another_canvas_a_deeper_level_and_other_gradients_are_looked_at_anew() -> None:
+    trunks = Trunks()
+    config = TimmTrunk(name="test_resnet", weights="random")
+    canvas = torch.rand(3, 32, 32, requires_grad=True)
+    with torch.no_grad():
+        assert not trunks.sketches(config, canvas, [0])[0].requires_grad
+    assert trunks.sketches(config, canvas, [0])[0].requires_grad
+    trunks.sketches(config, canvas, [1])
+    trunks.sketches(config, canvas.detach().clone(), [1])
+    assert trunks.passes == 12
+    trunks.forget()
+    trunks.sketches(config, canvas, [0], some=2)
+    assert trunks.passes == 14

@@ -188,6 +188,21 @@ def test_no_photo_passes_a_frozen_trunk_in_a_step(small: Make, tmp_path: Path) -
     assert run.trunks.passes == photos + sketches
 
 
+def test_receiver_and_likeness_share_one_pass_over_the_sketches(small: Make, tmp_path: Path) -> None:
+    trunk = TimmTrunk(weights="random").model_dump()
+    config = small(
+        receiver={"trunk": trunk, "levels": [3], "reader": {"kind": "trunk", "trunk": trunk, "level": 3}},
+        pictures={"size": 32},
+        canvas={"size": 32},
+        biases=[{"kind": "likeness", "trunk": trunk, "levels": [0, 1, 2]}],
+    )
+    run = assemble(config, tmp_path, torch.device("cpu"))
+    learner = Learner(run)
+    before = run.trunks.passes
+    learner.step()
+    assert run.trunks.passes == before + 10  # ten games
+
+
 def test_float64_runs(small: Make, tmp_path: Path) -> None:
     run = assemble(small(train={"dtype": "float64"}), tmp_path, torch.device("cpu"))
     (record,) = Learner(run).step()
