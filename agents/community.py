@@ -13,7 +13,7 @@ from agents.eye import Pictures, View
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
-from perception import Convnet, ConvnetTrunk, Trunks
+from perception import TrunkConfig, Trunks, build_learned
 from raster import CanvasConfig, Strokes
 from raster.shapes import Float, Int, Tensor
 
@@ -114,12 +114,12 @@ class Community(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.commons: dict[ConvnetTrunk, Convnet] = {}
+        self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(Sender(sender, pictures, self._convnet, canvas) for _ in range(config.senders))
+            self.senders = nn.ModuleList(Sender(sender, pictures, self._learn, canvas) for _ in range(config.senders))
             self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas.size, trunks, self._convnet, sender.strokes.inks)
+                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks)
                 for _ in range(config.receivers)
             )
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
@@ -129,11 +129,11 @@ class Community(nn.Module):
         # A community on the meta device (the shape-only test) still draws real pairs.
         self.matrix = config.topology.matrix(config.senders, config.receivers)
 
-    def _convnet(self, config: ConvnetTrunk) -> Convnet:
-        if not config.shared:
-            return Convnet.of(config)
+    def _learn(self, config: TrunkConfig) -> nn.Module:
+        if not getattr(config, "shared", False):
+            return build_learned(config)
         if config not in self.commons:
-            self.commons[config] = Convnet.of(config)
+            self.commons[config] = build_learned(config)
         return self.commons[config]
 
     def sample(self, generator: torch.Generator) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from agents.moment import Moment
-from perception import Convnet, ConvnetTrunk, FrozenTrunk, TrunkConfig
+from perception import ConvnetTrunk, FrozenTrunk, OpenClipTrunk, TrunkConfig, as_frozen, is_learned, numbered
 from raster.shapes import Float, Tensor
 
 
@@ -52,46 +52,44 @@ class Eye(nn.Module):
     """Photo -> vector [B, width], by way of feature maps that can be had too (``maps``).
 
     A frozen trunk's features are standardised a channel (mean and deviation of the training pictures, kept
-    with the weights), thinned by dropout and projected; a learned convnet's are flattened and projected.
-    ``shapes`` has (C, h, w) of each map.
+    with the weights), thinned by dropout and projected; those of a trunk that is learned on likewise, so that it starts
+    as the frozen one; a learned convnet's are flattened and projected. ``shapes`` has (C, h, w) of each map.
 
     Args:
         trunk: whose features; frozen trunks are read from the gallery's cache, never run here.
-        levels: which levels of the pyramid (0 is the finest); a learned convnet has only its last.
+        levels: which levels of the pyramid (0 is the finest), or their names; a learned convnet has only its last.
         width: length of the vector.
         dropout: rate on the features, in [0, 1).
         pictures: the gallery, asked for shapes and statistics only.
-        convnet: gives the module of a learned trunk: a new one, or the community's shared one.
+        learn: gives the module of a trunk that is learned: a new one, or the community's shared one.
     """
 
     def __init__(
         self,
         trunk: TrunkConfig,
-        levels: Sequence[int],
+        levels: Sequence[int | str],
         width: int,
         dropout: float,
         pictures: Pictures,
-        convnet: Callable[[ConvnetTrunk], Convnet],
+        learn: Callable[[TrunkConfig], nn.Module],
     ) -> None:
         super().__init__()
-        self.trunk, self.levels, self.dropout = trunk, tuple(levels), dropout
+        self.trunk, self.levels, self.dropout = trunk, numbered(trunk, levels), dropout
+        self.net, self._borrowed = own_or_borrowed(trunk, learn)
         if isinstance(trunk, ConvnetTrunk):
-            net = convnet(trunk)
-            # A shared convnet belongs to the community, not to this eye: keep it out of the agent's parameters.
-            self.net: Convnet | None = None if trunk.shared else net
-            self._borrowed = [net] if trunk.shared else []
+            net = self.net or self._borrowed[0]
             with torch.no_grad():
                 size = pictures.size
                 probe = next(net.parameters()).new_zeros(1, 3, size, size)
                 shapes = [net(probe).shape[1:]]
         else:
-            one = pictures.view(torch.zeros(1, dtype=torch.long))
+            one, still = pictures.view(torch.zeros(1, dtype=torch.long)), as_frozen(trunk)
             shapes = []
             for level in self.levels:
-                mean, std = pictures.standardisation(trunk, level)
+                mean, std = pictures.standardisation(still, level)
                 self.register_buffer(f"mean{level}", mean.clone())
                 self.register_buffer(f"std{level}", std.clone())
-                shapes.append(one.features(trunk, level).shape[1:])
+                shapes.append(one.features(still, level).shape[1:])
         self.shapes = [(int(c), int(h), int(w)) for c, h, w in shapes]
         self.project = nn.Linear(sum(c * h * w for c, h, w in self.shapes), width)
 
@@ -100,11 +98,15 @@ class Eye(nn.Module):
         if isinstance(self.trunk, ConvnetTrunk):
             net = self.net if self.net is not None else self._borrowed[0]
             return [net(view.pixels().to(self.project.weight.dtype) - 0.5)]
+        if is_learned(self.trunk):
+            net = self.net if self.net is not None else self._borrowed[0]
+            found = net(view.pixels().to(self.project.weight.dtype), self.levels)
+        else:
+            found = [view.features(self.trunk, level) for level in self.levels]
         seen = []
-        for level in self.levels:
+        for level, features in zip(self.levels, found, strict=True):  # [B, C, h, w]
             mean, std = self.get_buffer(f"mean{level}"), self.get_buffer(f"std{level}")
-            features = view.features(self.trunk, level).to(mean.dtype)  # [B, C, h, w]
-            seen.append((features - mean[:, None, None]) / std[:, None, None])
+            seen.append((features.to(mean.dtype) - mean[:, None, None]) / std[:, None, None])
         return seen
 
     def vector(self, maps: Sequence[Float[Tensor, "b _ _ _"]], moment: Moment) -> Float[Tensor, "b d"]:
@@ -115,3 +117,16 @@ class Eye(nn.Module):
     def forward(self, view: View, moment: Moment) -> Float[Tensor, "b d"]:
         """See ``view`` of B pictures; returns [B, width]."""
         return self.vector(self.maps(view), moment)
+
+
+def own_or_borrowed(
+    trunk: TrunkConfig, learn: Callable[[TrunkConfig], nn.Module]
+) -> tuple[nn.Module | None, list[nn.Module]]:
+    """The module of a trunk that is learned: one's own; or in a list, so that it is no part of whoever borrows it.
+
+    A shared one belongs to the community and must stay out of each agent's parameters. A frozen one is neither.
+    """
+    if isinstance(trunk, OpenClipTrunk) or not is_learned(trunk):
+        return None, []
+    net = learn(trunk)
+    return (None, [net]) if trunk.shared else (net, [])

@@ -5,13 +5,26 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from agents.eye import Eye, Pictures, View
+from agents.eye import Eye, Pictures, View, own_or_borrowed
+from agents.heads import Sight
+from agents.matching import Matching
 from agents.moment import Moment
-from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig, Trunks
-from raster import CanvasConfig, Strokes
+from perception import (
+    Convnet,
+    ConvnetTrunk,
+    Level,
+    TimmTrunk,
+    TrunkConfig,
+    Trunks,
+    as_frozen,
+    build_learned,
+    is_learned,
+    numbered,
+)
+from raster import CanvasConfig, Strokes, on_paper
 from raster.shapes import Float, Int, Tensor
 
 
@@ -26,19 +39,26 @@ class ConvnetReader(BaseModel):
 
 
 class TrunkReader(BaseModel):
-    """Reads the canvas with a frozen trunk and a learned projection, as Learning to Draw does.
+    """Reads the canvas as a picture, with a trunk and a learned projection; a frozen one, as Learning to Draw does.
 
-    Features are standardised a channel by what random lines give; where trunk and level are the eye's own and
-    the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns, the
-    receiver looks at drawings as at photos.
+    Features are standardised a channel by what random lines give (a convnet's are not); where trunk and level are the
+    eye's own and the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns,
+    the receiver looks at drawings as at photos. A learned trunk with ``shared: true`` is one with that of the eye, if
+    that is the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["trunk"] = "trunk"
-    trunk: TimmTrunk = TimmTrunk()
-    level: int = Field(3, ge=0, le=4)
-    """Which level of the trunk's pyramid is projected."""
+    trunk: TrunkConfig = Field(TimmTrunk(), discriminator="kind")
+    """Whose features of the canvas it reads."""
+    level: Level = 3
+    """Which level of the trunk's pyramid is projected: a number, or a name where the trunk's kind gives them."""
+
+    @model_validator(mode="after")
+    def _level_is_there(self) -> "TrunkReader":
+        numbered(self.trunk, (self.level,))
+        return self
 
 
 ReaderConfig = Annotated[ConvnetReader | TrunkReader, Field(discriminator="kind")]
@@ -51,8 +71,8 @@ class ReceiverConfig(BaseModel):
 
     trunk: TrunkConfig = Field(TimmTrunk(), discriminator="kind")
     """Whose features of the candidates it sees."""
-    levels: tuple[Annotated[int, Field(ge=0)], ...] = Field((3,), min_length=1)
-    """Which levels of the trunk's pyramid: 0 is the finest."""
+    levels: tuple[Level, ...] = Field((3,), min_length=1)
+    """Which levels of the trunk's pyramid: 0 is the finest; or their names, where the trunk's kind gives them some."""
     pixels: bool = False
     """Also sees the candidates themselves through a small learned convnet."""
     reader: ReaderConfig = ConvnetReader()
@@ -63,18 +83,29 @@ class ReceiverConfig(BaseModel):
     """Length D of the vectors that are compared."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout rate on the trunk's features."""
-    score: Literal["cosine", "dot"] = "cosine"
-    """``cosine`` times a learned temperature (at most 50), or the paper's plain dot product."""
+    score: Literal["cosine", "dot", "attention"] = "cosine"
+    """``cosine`` times a learned temperature (at most 50), the paper's plain ``dot`` product, or ``attention``: each
+    place of a candidate looks for its like on the canvas, and cosines are averaged over places."""
     temperature: float = Field(10.0, gt=0, le=50)
-    """Where the learned temperature starts (``cosine`` only)."""
+    """Where the learned temperature starts (not of ``dot``)."""
+    heads: int = Field(4, ge=1)
+    """Heads of the ``attention``; they share ``dims``."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ReceiverConfig":
+        numbered(self.trunk, self.levels)
+        if self.score == "attention" and self.dims % self.heads:
+            raise ValueError(f"{self.heads} heads cannot share dims of {self.dims}: take a multiple")
+        return self
 
 
 class Receiver(nn.Module):
     """Embeds the canvas and the candidates in one space and scores each candidate.
 
     Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
-    cost G x K embeddings and one matrix product. ``inks`` is the channels of the canvas: 1, or 3 where senders have
-    colours.
+    cost G x K embeddings and one matrix product, or under ``attention`` B x K small ones (``Matching``). ``inks`` is
+    the channels of the canvas: 1, or 3 where senders have colours. ``learn`` gives the modules of trunks that are
+    learned.
     """
 
     mean: Tensor
@@ -86,70 +117,120 @@ class Receiver(nn.Module):
         pictures: Pictures,
         canvas: int,
         trunks: Trunks,
-        convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
+        learn: Callable[[TrunkConfig], nn.Module] = build_learned,
         inks: int = 1,
     ) -> None:
         super().__init__()
         self.config = config
-        self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, convnet)
+        self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, learn)
         self.glance = (
-            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, convnet) if config.pixels else None
+            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, learn) if config.pixels else None
         )  # pixels beside features
-        self.photo = nn.Linear(config.hidden * (2 if config.pixels else 1), config.dims)
+        wide = config.hidden * (2 if config.pixels else 1)
+        attends = config.score == "attention"
+        self.photo: nn.Module = nn.Identity() if attends else nn.Linear(wide, config.dims)
         self._trunks = trunks  # frozen and shared: never among this agent's parameters
         reader = config.reader
-        self.reader = Convnet(inks, reader.channels) if isinstance(reader, ConvnetReader) else None
+        self.reader: nn.Module | None = None
+        self._borrowed: list[nn.Module] = []
+        if isinstance(reader, ConvnetReader):
+            self.reader = Convnet(inks, reader.channels)
+        else:
+            self.reader, self._borrowed = own_or_borrowed(reader.trunk, learn)
         with torch.no_grad():
-            blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
-            if isinstance(reader, TrunkReader):
-                lines = self._features(_random_lines(canvas, trunks.device))
-                self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))
-                self.register_buffer("std", lines.std(dim=(0, 2, 3)) + 1e-3)
-                blank = blank.to(trunks.device)
-            flat = self._read(blank).shape[1]
-        first, last = nn.Linear(flat, config.hidden), nn.Linear(config.hidden, config.dims)
-        alike = isinstance(reader, TrunkReader) and (reader.trunk, (reader.level,)) == (config.trunk, config.levels)
+            seen = self._first_look(canvas, inks)
+        flat = seen[0].numel()
+        first = nn.Linear(flat, config.hidden)
+        last: nn.Module = nn.Identity() if attends else nn.Linear(config.hidden, config.dims)
+        alike = isinstance(reader, TrunkReader) and (
+            (reader.trunk, numbered(reader.trunk, (reader.level,)))
+            == (config.trunk, numbered(config.trunk, config.levels))
+        )
         # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
         if alike and not config.pixels and flat == self.eye.project.in_features:
             first.load_state_dict(self.eye.project.state_dict())
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
+        self.matching: Matching | None = None
+        if attends:
+            _, channels, height, width = seen.shape
+            shapes = [shape for eye in self._eyes() for shape in eye.shapes]
+            of_canvas = [(channels, height, width)]
+            self.matching = Matching(of_canvas, shapes, config.hidden, wide, config.dims, config.heads)
+
+    def _eyes(self) -> list[Eye]:
+        return [self.eye] if self.glance is None else [self.eye, self.glance]
+
+    def _first_look(self, canvas: int, inks: int) -> Float[Tensor, "1 c h w"]:
+        """What is seen of a blank canvas; before, a trunk's features of random lines are made the measure."""
+        reader = self.config.reader
+        blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
+        if isinstance(reader, ConvnetReader) or isinstance(reader.trunk, ConvnetTrunk):
+            return self._look(blank)
+        # One that is learned on starts as the frozen one, which is where the pictures are.
+        trunk, (level,) = self._trunks[as_frozen(reader.trunk)], numbered(reader.trunk, (reader.level,))
+        lines = trunk(on_paper(_random_lines(canvas, self._trunks.device)), [level])[0]
+        self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))
+        self.register_buffer("std", lines.std(dim=(0, 2, 3)) + 1e-3)
+        return trunk(on_paper(blank.to(self._trunks.device)), [level])[0]
+
+    def _look(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
+        """The canvas as the reader sees it, place by place."""
+        reader = self.config.reader
+        if isinstance(reader, ConvnetReader):
+            assert self.reader is not None
+            return self.reader(canvas if canvas.ndim == 4 else canvas[:, None])
+        if isinstance(reader.trunk, ConvnetTrunk):
+            return (self.reader or self._borrowed[0])(on_paper(canvas) - 0.5)
+        levels = numbered(reader.trunk, (reader.level,))
+        if is_learned(reader.trunk):
+            found = (self.reader or self._borrowed[0])(on_paper(canvas), levels)[0]
+        else:
+            found = self._trunks.sketches(reader.trunk, canvas, levels)[0]
+        return (found.to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
 
     def _read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b f"]:
-        if self.reader is not None:
-            return self.reader(canvas if canvas.ndim == 4 else canvas[:, None]).flatten(1)
-        x = (self._features(canvas).to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
-        return x.flatten(1)
+        return self._look(canvas).flatten(1)
 
-    def _features(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
-        reader = self.config.reader
-        assert isinstance(reader, TrunkReader)
-        return self._trunks.sketches(reader.trunk, canvas, [reader.level])[0]
+    def embed_canvas(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b *places d"]:
+        """Sketches to vectors [B, D] (unit length under ``cosine``); under ``attention`` to places [B, L, D]."""
+        if self.matching is None:
+            return self._unit(self.sketch(self._read(canvas)))
+        look = self._look(canvas)
+        return self.matching.of_canvas(Sight(self.sketch(look.flatten(1)), [look]))
 
-    def embed_canvas(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b d"]:
-        """Sketches to vectors (unit length under ``cosine``)."""
-        return self._unit(self.sketch(self._read(canvas)))
-
-    def embed_photos(self, view: View, moment: Moment) -> Float[Tensor, "n d"]:
-        """Photos to vectors (unit length under ``cosine``)."""
-        seen = self.eye(view, moment)  # [N, hidden]
-        if self.glance is not None:
-            seen = torch.cat([seen, self.glance(view, moment)], dim=-1)
-        return self._unit(self.photo(torch.relu(seen)))
+    def embed_photos(self, view: View, moment: Moment) -> Float[Tensor, "n *places d"]:
+        """Photos to vectors [N, D] (unit length under ``cosine``); under ``attention`` to places [N, L, D]."""
+        eyes = self._eyes()
+        maps = [eye.maps(view) for eye in eyes]
+        seen = [eye.vector(each, moment) for eye, each in zip(eyes, maps, strict=True)]  # [N, hidden] each
+        whole = torch.relu(torch.cat(seen, dim=-1))
+        if self.matching is None:
+            return self._unit(self.photo(whole))
+        places = [moment.dropout(place, eye.dropout) for eye, each in zip(eyes, maps, strict=True) for place in each]
+        return self.matching.of_photos(Sight(whole, places))
 
     def _unit(self, x: Tensor) -> Tensor:
         return nn.functional.normalize(x, dim=-1) if self.config.score == "cosine" else x
 
     def compare(
-        self, message: Float[Tensor, "b d"], pools: Float[Tensor, "g k d"], pool_of: Int[Tensor, " b"]
+        self,
+        message: Float[Tensor, "b *places_c d"],
+        pools: Float[Tensor, "g k *places_p d"],
+        pool_of: Int[Tensor, " b"],
     ) -> Float[Tensor, "b k"]:
-        """Scores of each game's message against the candidates of its own pool."""
+        """Scores of each game's message against the candidates of its own pool, as they were embedded."""
+        if self.matching is not None:
+            return self.matching(message, pools, pool_of) * self._sharpness()
         scores = torch.einsum("bd,gkd->bgk", message, pools)
         scores = scores[torch.arange(len(message), device=scores.device), pool_of]
         if self.config.score == "cosine":
-            scores = scores * self.scale.clamp(max=math.log(50.0)).exp()
+            scores = scores * self._sharpness()
         return scores
+
+    def _sharpness(self) -> Float[Tensor, ""]:
+        return self.scale.clamp(max=math.log(50.0)).exp()
 
     def score(
         self, canvas: Float[Tensor, "b *ink h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment

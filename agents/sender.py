@@ -1,10 +1,9 @@
 """Who draws: photo features to strokes."""
 
 from collections.abc import Callable
-from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from agents.eye import Eye, Pictures, View
@@ -20,7 +19,7 @@ from agents.heads import (
     StrokeSet,
 )
 from agents.moment import Moment
-from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig
+from perception import ConvnetTrunk, Level, TimmTrunk, TrunkConfig, build_learned, numbered
 from raster import CanvasConfig, Strokes
 
 
@@ -31,8 +30,8 @@ class SenderConfig(BaseModel):
 
     trunk: TrunkConfig = Field(TimmTrunk(), discriminator="kind")
     """Whose features it sees."""
-    levels: tuple[Annotated[int, Field(ge=0)], ...] = Field((3,), min_length=1)
-    """Which levels of the trunk's pyramid: 0 is the finest."""
+    levels: tuple[Level, ...] = Field((3,), min_length=1)
+    """Which levels of the trunk's pyramid: 0 is the finest; or their names, where the trunk's kind gives them some."""
     pixels: bool = False
     """Also sees the picture itself through a small learned convnet."""
     hidden: int = Field(256, ge=1)
@@ -44,6 +43,11 @@ class SenderConfig(BaseModel):
     strokes: StrokesConfig = StrokesConfig()
     """What it draws with."""
 
+    @model_validator(mode="after")
+    def _levels_are_there(self) -> "SenderConfig":
+        numbered(self.trunk, self.levels)
+        return self
+
 
 class Sender(nn.Module):
     """Photo -> eye -> two hidden layers -> head -> ``Strokes`` with points in (-1, 1), after Mihai & Hare 2021
@@ -52,7 +56,7 @@ class Sender(nn.Module):
     Args:
         config: the agent.
         pictures: the gallery, asked for shapes and statistics only.
-        convnet: gives the module of a learned trunk: a new one, or the community's shared one.
+        learn: gives the module of a trunk that is learned: a new one, or the community's shared one.
         canvas: what is drawn on, for a head that looks at it.
     """
 
@@ -60,14 +64,14 @@ class Sender(nn.Module):
         self,
         config: SenderConfig,
         pictures: Pictures,
-        convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
+        learn: Callable[[TrunkConfig], nn.Module] = build_learned,
         canvas: CanvasConfig = CanvasConfig(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
         self.config = config
-        self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, convnet)
+        self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, learn)
         self.glance = (
-            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, convnet) if config.pixels else None
+            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, learn) if config.pixels else None
         )  # pixels beside features
         width = config.hidden * (2 if config.pixels else 1)
         self.hidden = nn.Linear(width, config.hidden)

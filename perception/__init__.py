@@ -1,24 +1,42 @@
-"""Pixels to features: frozen trunks and their cache, a small learned convnet, likeness."""
+"""Pixels to features: trunks and their cache, a small learned convnet, likeness."""
 
 from perception.cache import FeatureCache, cache_folder
-from perception.config import ConvnetTrunk, FrozenTrunk, OpenClipTrunk, TimmTrunk, TrunkConfig, uses_judge
+from perception.config import (
+    ConvnetTrunk,
+    FrozenTrunk,
+    Level,
+    OpenClipTrunk,
+    TimmTrunk,
+    TorchvisionTrunk,
+    TrunkConfig,
+    as_frozen,
+    is_learned,
+    numbered,
+    uses_judge,
+)
 from perception.convnet import Convnet
 from perception.likeness import likeness
-from perception.trunk import Trunk, Trunks, build_trunk, classify
+from perception.trunk import Trunk, Trunks, build_learned, build_trunk, classify
 
 __all__ = [
     "Convnet",
     "ConvnetTrunk",
     "FeatureCache",
     "FrozenTrunk",
+    "Level",
     "OpenClipTrunk",
     "TimmTrunk",
+    "TorchvisionTrunk",
     "Trunk",
     "TrunkConfig",
     "Trunks",
+    "as_frozen",
+    "build_learned",
     "build_trunk",
     "cache_folder",
     "classify",
+    "is_learned",
     "likeness",
+    "numbered",
     "uses_judge",
 ]

@@ -1,4 +1,4 @@
-"""Frozen networks as feature pyramids."""
+"""Networks as feature pyramids: frozen, or handed to an agent to learn on."""
 
 import re
 from collections.abc import Sequence
@@ -13,16 +13,28 @@ from perception._folding import fold_batch_norms
 from perception._open_clip import ClipPyramid, open_clip_network
 from perception._parts import in_parts
 from perception._pyramid import Pyramid
-from perception.config import FrozenTrunk, TimmTrunk
+from perception._torchvision import MEAN, STD, Chain, torchvision_network
+from perception.config import (
+    ConvnetTrunk,
+    FrozenTrunk,
+    OpenClipTrunk,
+    TimmTrunk,
+    TorchvisionTrunk,
+    TrunkConfig,
+    as_frozen,
+)
+from perception.convnet import Convnet
 from raster.errors import InputError
 from raster.paper import on_paper
 from raster.shapes import Float, Tensor, UInt8
 
 
 class Trunk(nn.Module):
-    """A frozen network that turns pictures into features at several depths (levels). Made by `build_trunk`.
+    """A network that turns pictures into features at several depths (levels). Made by `build_trunk`.
 
-    Always in eval mode, no parameter asks for a gradient; gradients do reach the picture.
+    Always in eval mode; gradients reach the picture. In a frozen one no parameter asks for a gradient. In one that is
+    learned on all do, but statistics of BatchNorms stay what they are: they are weights like others, and what an agent
+    sees of a picture does not hang on the rest of a batch.
 
     Attributes:
         key: name, hash of weights, and size: says which features these are, in the names of cached files.
@@ -31,6 +43,7 @@ class Trunk(nn.Module):
         size: pictures are resized to this many pixels a side; None: as they come.
         passes: how many pictures have gone through so far.
         folded: how many BatchNorms were folded into convolutions.
+        pace: step size of one that is learned on, as a part of the agents'; None for a frozen one.
     """
 
     mean: Tensor
@@ -38,22 +51,23 @@ class Trunk(nn.Module):
 
     def __init__(
         self,
-        pyramid: Pyramid | ClipPyramid,
+        pyramid: Pyramid | ClipPyramid | Chain,
         *,
         mean: Sequence[float],
         std: Sequence[float],
         size: int | None,
         key: str,
         folded: int = 0,
+        pace: float | None = None,
     ) -> None:
         super().__init__()
         self.pyramid = pyramid
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-        self.size, self.key, self.folded = size, key, folded
+        self.size, self.key, self.folded, self.pace = size, key, folded, pace
         self.channels, self.strides = pyramid.channels, pyramid.strides
         self.passes = 0
-        self.requires_grad_(False)
+        self.requires_grad_(pace is not None)
         self.train(False)
 
     def train(self, mode: bool = True) -> "Trunk":
@@ -145,16 +159,25 @@ def resize(rgb: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size 
 
 
 def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trunk:
-    """The frozen network of `config` on `device` ("meta" works too).
+    """The network of `config` on `device` ("meta" works too).
 
     The global random state is left as it was. Raises InputError for a name that timm does not know, for weights that
     are missing, damaged or of another network, and when the hub cannot be reached.
     """
-    if not isinstance(config, TimmTrunk):
+    if isinstance(config, OpenClipTrunk):
         pyramid, mean, std = open_clip_network(config)
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", config.name)
         key = f"open_clip-{name}-{weights.fingerprint(pyramid)}-{pyramid.size}"
         return Trunk(pyramid, mean=mean, std=std, size=pyramid.size, key=key).to(device)
+    pace = None if config.frozen else config.pace
+    if isinstance(config, TorchvisionTrunk):
+        chain = torchvision_network(config).requires_grad_(False)
+        digest = weights.fingerprint(chain)
+        folded = fold_batch_norms(chain, torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+        chain = chain.to(memory_format=torch.channels_last)
+        key = f"torchvision-{config.name}-{digest}-{config.size or 'full'}"
+        made = Trunk(chain, mean=MEAN, std=STD, size=config.size, key=key, folded=folded, pace=pace)
+        return made.to(device)
     net, cfg = _features(config)
     net = net.eval().requires_grad_(False)
     digest = weights.fingerprint(net)
@@ -170,7 +193,15 @@ def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trun
     )
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", config.architecture)
     key = f"{name}-{digest}-{size or 'full'}"
-    return Trunk(Pyramid(net), mean=mean, std=std, size=size, key=key, folded=folded).to(device)
+    return Trunk(Pyramid(net), mean=mean, std=std, size=size, key=key, folded=folded, pace=pace).to(device)
+
+
+def build_learned(config: TrunkConfig) -> Convnet | Trunk:
+    """A network on the CPU that an agent learns: a fresh convnet, or a trunk to go on from.
+
+    A convnet's weights come from torch's global generator: make it under ``torch.random.fork_rng``. A trunk's do not.
+    """
+    return Convnet.of(config) if isinstance(config, ConvnetTrunk) else build_trunk(config)
 
 
 def _features(config: TimmTrunk) -> tuple[Any, dict[str, Any]]:
@@ -202,8 +233,8 @@ class Trunks:
         self._looked: dict[Trunk, tuple[Tensor, list[Tensor]]] = {}
 
     def __getitem__(self, config: FrozenTrunk) -> Trunk:
-        """The trunk of `config`; equal configs share one."""
-        key = config
+        """The trunk of `config`, frozen whatever it says; equal configs share one."""
+        config = key = as_frozen(config)
         if isinstance(config, TimmTrunk):
             key = config.model_copy(update={"name": config.architecture, "weights": config.source})
         if key not in self._built:

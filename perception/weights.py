@@ -1,4 +1,4 @@
-"""Weights of timm networks: installed packages, files, the hub; read so that no code runs."""
+"""Weights of networks: installed packages, files, the hub; read so that no code runs."""
 
 import difflib
 import hashlib
@@ -127,13 +127,13 @@ def state_for(config: TimmTrunk) -> StateDict | None:
         wanted = full_network(config.architecture).state_dict()
         given = read_tensors(path)
         renamed = dict(zip(wanted, given.values(), strict=False)) if len(wanted) == len(given) else given
-        return _checked(renamed, wanted, config.architecture, path)
+        return checked(renamed, wanted, config.architecture, path)
     wanted = full_network(config.architecture, num_classes=0).state_dict()
-    return _checked(read_tensors(source), wanted, config.architecture, Path(source))
+    return checked(read_tensors(source), wanted, config.architecture, Path(source))
 
 
-def _checked(given: StateDict, wanted: StateDict, architecture: str, path: Path) -> StateDict:
-    """`given` cut to what is `wanted`; an InputError if anything is missing or of another shape."""
+def checked(given: StateDict, wanted: StateDict, architecture: str, path: Path) -> StateDict:
+    """`given` cut to what is `wanted` of a network; an InputError if anything is missing or of another shape."""
     for name, tensor in wanted.items():
         if name.endswith("num_batches_tracked"):
             continue

@@ -9,7 +9,7 @@ import torch
 from agents import Bias, Community, Pair, Receiver, Sender
 from games import Game
 from games.pictures import Gallery, load_gallery
-from perception import FeatureCache, FrozenTrunk, TimmTrunk, Trunks
+from perception import ConvnetTrunk, FeatureCache, FrozenTrunk, Trunks, as_frozen, numbered
 from runs.config import Config
 from runs.folder import Folder
 
@@ -90,8 +90,9 @@ def _prepare(config: Config, gallery: Gallery) -> None:
     asked = [pair for each in config.biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     for agent in (config.sender, config.receiver):
-        if isinstance(agent.trunk, TimmTrunk):
-            reads += [(agent.trunk, level) for level in agent.levels]
+        if not isinstance(agent.trunk, ConvnetTrunk):
+            # Of one that is learned on, too: its agents start from what the frozen one sees.
+            reads += [(as_frozen(agent.trunk), level) for level in numbered(agent.trunk, agent.levels)]
     for trunk, level in reads:
         wanted.setdefault(trunk, set()).add(level)
     for trunk, levels in wanted.items():

@@ -14,6 +14,7 @@ from torch import nn
 
 from agents.bias import labels
 from games import Play
+from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.config import TrainConfig
@@ -37,6 +38,20 @@ def lr_at(train: TrainConfig, step: int) -> float:
     return train.lr * (train.floor + (1 - train.floor) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+def by_pace(module: nn.Module) -> dict[float, list[nn.Parameter]]:
+    """A module's parameters by their step size as a part of the run's: 1 but for trunks that are learned on."""
+    slow = {
+        id(parameter): each.pace
+        for each in module.modules()
+        if isinstance(each, Trunk) and each.pace is not None
+        for parameter in each.parameters()
+    }
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in module.parameters():
+        groups.setdefault(slow.get(id(parameter), 1.0), []).append(parameter)
+    return groups
+
+
 class Learner:
     """One step after another. Everything that a step depends on is in ``state``."""
 
@@ -47,10 +62,13 @@ class Learner:
         # One kernel for all parameters where there is one; it has no meta implementation.
         fused = run.gallery.device.type in {"cpu", "cuda"}
         decay = self.train.weight_decay
+        self.groups = {name: by_pace(module) for name, module in self.members.items()}
         self.optimisers = {
-            name: torch.optim.AdamW(module.parameters(), lr=self.train.lr, weight_decay=decay, fused=fused)
-            for name, module in self.members.items()
-            if any(True for _ in module.parameters())  # a bias may only remember
+            name: torch.optim.AdamW(
+                [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=fused
+            )
+            for name, groups in self.groups.items()
+            if groups  # a bias may only remember
         }
         self.labels = labels(run.biases)
         self.dealing = torch.Generator().manual_seed(run.config.seed)
@@ -97,8 +115,8 @@ class Learner:
             parameters = [p for p in self.members[name].parameters() if p.grad is not None]
             if parameters:
                 nn.utils.clip_grad_norm_(parameters, self.train.clip)
-                for group in optimiser.param_groups:
-                    group["lr"] = lr
+                for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
+                    group["lr"] = lr * pace
                 optimiser.step()
         with torch.no_grad():
             for number, each in enumerate(run.biases):

@@ -45,13 +45,14 @@ COMPANIONS = {
 }
 # Declared, but not named in an import of ours.
 UNNAMED = {
-    "gymnasium": "asked for from the start; the games' faces to it come with their own issue",
     "tensorboard": "torch.utils.tensorboard imports it",
 }
 # Extras that a room may import if it also works without them.
 GUARDED = {
     ("raster/shapes.py", "jaxtyping"): "shapes are transparent where it is missing",
     ("perception/_open_clip.py", "open_clip"): "the extra clip; without it one line says what to install",
+    ("games/envs/__init__.py", "pettingzoo"): "the extra rl; without it one line says what to install",
+    ("games/envs/parallel.py", "pettingzoo"): "imported by the line above only",
 }
 
 LONGEST = 400
@@ -177,7 +178,7 @@ def test_every_core_dependency_is_used() -> None:
 def test_every_dependency_tells_its_reason() -> None:
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     listed = [line for line in lines if re.match(r'    "[A-Za-z0-9-]+[<>=]', line)]
-    assert len(listed) == len(declared()) + len(declared("dev")) + len(declared("clip"))
+    assert len(listed) == len(declared()) + len(declared("dev")) + len(declared("clip")) + len(declared("rl"))
     bare = [line.strip() for line in listed if not re.search(r",\s+# \S", line)]
     assert not bare, "\n".join(bare)
 
@@ -188,7 +189,7 @@ def test_the_pins_lie_within_the_ranges() -> None:
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     }
-    for name, requirement in {**declared(), **declared("dev")}.items():
+    for name, requirement in {**declared(), **declared("dev"), **declared("clip"), **declared("rl")}.items():
         assert name in pins, f"{name} is not pinned in constraints.txt"
         assert requirement.specifier.contains(Version(pins[name])), f"{name} {pins[name]} is outside {requirement}"
 

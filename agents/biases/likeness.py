@@ -7,7 +7,7 @@ from torch import nn
 from agents.bias import Bias, Played, bias
 from agents.biases import _picture
 from agents.biases._drawing import for_all, some_of
-from perception import FrozenTrunk, TimmTrunk, likeness
+from perception import FrozenTrunk, Level, TimmTrunk, likeness, numbered
 from raster.shapes import Float, Tensor
 
 
@@ -33,8 +33,8 @@ class Likeness(Bias):
 
     trunk: FrozenTrunk = TimmTrunk()
     """The trunk that compares."""
-    levels: tuple[int, ...] = Field((0, 1, 2), min_length=1)
-    """Levels of its pyramid; 0 is the finest."""
+    levels: tuple[Level, ...] = Field((0, 1, 2), min_length=1)
+    """Levels of its pyramid; 0 is the finest. Those of a trunk of kind ``torchvision`` may be named."""
     weights: tuple[float, ...] | None = None
     """One weight a level; 1 each when left out."""
     learn: bool = False
@@ -52,14 +52,19 @@ class Likeness(Bias):
             raise ValueError(f"{len(self.weights)} weights for {len(self.levels)} levels: give one a level")
         if self.learn and max(self._start) <= 0:
             raise ValueError("learned weights must start above 0, one of them at least")
+        numbered(self.trunk, self.levels)
         return self
+
+    @property
+    def _numbers(self) -> tuple[int, ...]:
+        return numbered(self.trunk, self.levels)
 
     @property
     def _start(self) -> tuple[float, ...]:
         return self.weights or (1.0,) * len(self.levels)
 
     def reads(self) -> tuple[tuple[FrozenTrunk, int | None], ...]:
-        return () if self.image is not None else tuple((self.trunk, level) for level in self.levels)
+        return () if self.image is not None else tuple((self.trunk, level) for level in self._numbers)
 
     def keeps(self) -> nn.Module | None:
         return LevelWeights(self._start) if self.learn else None
@@ -67,12 +72,13 @@ class Likeness(Bias):
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         games = play.canvas.shape[0]
         some = some_of(games, self.share)
-        sketch = play.trunks.sketches(self.trunk, play.canvas, self.levels, some)
+        levels = self._numbers
+        sketch = play.trunks.sketches(self.trunk, play.canvas, levels, some)
         if self.image is None:
             shown = play.photo[:some]
-            photo = [shown.features(self.trunk, level) for level in self.levels]
+            photo = [shown.features(self.trunk, level) for level in levels]
         else:
-            one = _picture.features(play.trunks[self.trunk], self.image, play.canvas.shape[-1], self.levels)
+            one = _picture.features(play.trunks[self.trunk], self.image, play.canvas.shape[-1], levels)
             photo = [each.expand(some, -1, -1, -1) for each in one]
         return for_all(likeness(sketch, photo, self._weights(play)).to(play.canvas.dtype), games)
 
