@@ -6,6 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,10 +43,10 @@ def forward(
         vertices, inverse_sigma2, weight, cover, height, width, min(cut, _ENDS[response]), tiles=vertices.shape[2] > 2
     )
     shape = (batch, tensors[1].shape[2], height, width)
-    nothing = (batch, 0, 0, 0)
-    picture = vertices.new_empty(shape)
-    left = vertices.new_empty(shape if compose == "softor" else nothing)
-    winner = vertices.new_empty(shape if compose == "max" else nothing, dtype=torch.int32)
+    picture, kept = vertices.new_empty(shape), vertices.new_empty((batch, 0))
+    if compose in ("softor", "max"):
+        kept = vertices.new_empty(shape, dtype=torch.int32 if compose == "max" else torch.float32)
+    left, winner = _kept(kept, compose, batch)
     kernels = _kernels(_room(vertices))
     spread(
         kernels.forward,
@@ -54,9 +55,11 @@ def forward(
         *(_COMPOSE[compose], _RESPONSE[response], last, max(1, vertices.shape[2] - 1)),
         *geometry,
         *tensors,
-        *_arrays(picture, left, winner),
+        *_arrays(picture),
+        left,
+        winner,
     )
-    return picture, {"softor": left, "max": winner}.get(compose, left.flatten(1))
+    return picture, kept
 
 
 def backward(
@@ -79,13 +82,11 @@ def backward(
     )
     # Margins, so that blocks and tiles may hang over the edges.
     margins = (batch, channels, -(-height // 8) * 8, -(-width // 8) * 8 + 8)
-    nothing = (batch, 0, 0, 0)
-    wide = vertices.new_empty(margins)
-    owner = vertices.new_empty(margins if compose == "max" else nothing, dtype=torch.int32)
-    left = kept if compose == "softor" else vertices.new_empty(nothing)
-    winner = kept if compose == "max" else owner
+    wide = np.empty(margins, np.float32)
+    owner = np.empty(margins if compose == "max" else (batch, 0, 0, 0), np.int32)
     rows = batch * channels * margins[2]
-    spread(_kernels().widen, rows, rows, _COMPOSE[compose], *_arrays(upstream, left, winner, wide, owner))
+    kept_arrays = _kept(kept, compose, batch)
+    spread(_kernels().widen, rows, rows, _COMPOSE[compose], *_arrays(upstream), *kept_arrays, wide, owner)
     results = [
         torch.empty_like(vertices),
         torch.empty_like(inverse_sigma2),
@@ -105,24 +106,26 @@ def backward(
             *geometry,
             *tensors[:2],
             margins[3],
-            *_arrays(wide.flatten(2), owner.flatten(2), *results[:3]),
+            _flat(wide),
+            _flat(owner),
+            *_arrays(*results[:3]),
         )
     to_vertices, to_inverse, to_weight, to_cover = results
     return to_vertices, to_inverse, vertices.new_empty((batch, 0)) if weight is None else to_weight, to_cover
 
 
 def _backward_over(
-    how: tuple[Any, ...], work: int, geometry: list[Any], tensors: list[Any], wide: Tensor, results: list[Tensor]
+    how: tuple[Any, ...], work: int, geometry: list[Any], tensors: list[Any], wide: Any, results: list[Tensor]
 ) -> None:
     """Fills the results, strip by strip: a strip's part has a row for each stroke that touches it."""
     kernels, box = _kernels("over"), geometry[2]
     batch, _, height, _ = wide.shape
     strips = -(-height // _kernels().STRIP)
-    touched = torch.empty((batch, strips), dtype=torch.int64)
-    kernels.count(box, touched.numpy())
-    begins = torch.cat([touched.new_zeros(1), touched.flatten().cumsum(0)])
+    touched = np.empty((batch, strips), np.int64)
+    kernels.count(box, touched)
+    begins = np.concatenate([[0], touched.ravel().cumsum()])
     rows, (_, _, corners, _), channels = int(begins[-1]), results[0].shape, wide.shape[1]
-    parts = _arrays(begins, wide.new_zeros((rows, corners, 2)), wide.new_zeros((rows, 2 + channels)))
+    parts = begins, np.zeros((rows, corners, 2), np.float32), np.zeros((rows, 2 + channels), np.float32)
     spread(
         kernels.backward,
         batch * strips,
@@ -131,7 +134,7 @@ def _backward_over(
         *geometry,
         *tensors,
         wide.shape[3],
-        *_arrays(wide.flatten(2)),
+        _flat(wide),
         *parts,
     )
     to_vertices, to_inverse, to_weight, to_cover = _arrays(*results)
@@ -154,15 +157,19 @@ def _prepared(
 ) -> tuple[Any, list[Any], list[Any]]:
     """The cut as kernels want it; what they compute once a stroke; and (inverse_sigma2, weight, cover)."""
     batch, count, corners, _ = vertices.shape
-    if weight is None:
-        weight = vertices.new_ones((batch, count, 1))
-    tensors = _arrays(inverse_sigma2, weight, inverse_sigma2 if cover is None else cover)
+    inverse = _arrays(inverse_sigma2)[0]
+    tensors = [
+        inverse,
+        np.ones((batch, count, 1), np.float32) if weight is None else _arrays(weight)[0],
+        inverse if cover is None else _arrays(cover)[0],
+    ]
     segments = max(1, corners - 1)
     slots = -(-segments // 8) * 8 if tiles else segments  # whole vectors
-    lines = vertices.new_empty((batch, count, 6, slots))
-    reach = vertices.new_empty((batch, count))
-    box = vertices.new_empty((batch, count, 4), dtype=torch.int32)
-    geometry = _arrays(lines, reach, box)
+    geometry = [
+        np.empty((batch, count, 6, slots), np.float32),
+        np.empty((batch, count), np.float32),
+        np.empty((batch, count, 4), np.int32),
+    ]
     spread(
         _kernels().prepare,
         batch * count,
@@ -172,7 +179,19 @@ def _prepared(
         *(cut, height, width),
         *geometry,
     )
-    return tensors[0].dtype.type(cut), geometry, tensors
+    return np.float32(cut), geometry, tensors
+
+
+def _flat(planes: Any) -> Any:
+    """[b c h w] as [b c pixels]; -1 would not do where there are none."""
+    return planes.reshape(*planes.shape[:2], planes.shape[2] * planes.shape[3])
+
+
+def _kept(kept: Tensor, compose: str, batch: int) -> tuple[Any, Any]:
+    """What paper is left and who won, of which at most one was kept."""
+    left = _arrays(kept)[0] if compose == "softor" else np.empty((batch, 0, 0, 0), np.float32)
+    winner = _arrays(kept)[0] if compose == "max" else np.empty((batch, 0, 0, 0), np.int32)
+    return left, winner
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:

@@ -29,8 +29,12 @@ def _version() -> str:
 _VERSION = _version()
 
 
-def compiled(**options):
-    """Compiles at first call, with a cache on disk, or without one where there is no place for it."""
+def compiled(makes_arrays=False, **options):
+    """Compiles at first call, with a cache on disk, or without one where there is no place for it.
+
+    Unless it ``makes_arrays``, a function counts no references to those it is given: that took as long as a tile.
+    """
+    options["_nrt"] = makes_arrays
 
     def decorate(function):
         function.__qualname__ += "_" + _VERSION  # the name of its file in the cache

@@ -73,7 +73,7 @@ def _distances(line, px, py, d2, count):
         d2[i] = min(FAR, square)
 
 
-@compiled()
+@compiled(makes_arrays=True)
 def forward(
     compose,
     response,
@@ -153,7 +153,7 @@ def _pull(line, px, py, weight, count):
     return u * ux - v * uy, u * uy + v * ux, ut * ux - vt * uy, ut * uy + vt * ux
 
 
-@compiled()
+@compiled(makes_arrays=True)
 def backward(
     compose,
     response,

@@ -10,7 +10,7 @@ import numpy as np
 
 from raster._cpu_kernels import ONE, SMALLEST, STRIP, ZERO, normal, respond, steepen
 from raster._cpu_lanes import CONTRACT, LANES, SUMS, compiled, copy8
-from raster._cpu_polylines import TILE, choose, length_of, measure, pull
+from raster._cpu_tiles import TILE, choose, in_canvas, length_of, measure_whose, pull
 
 _CHUNK = 64
 _PIXELS = np.uint64(TILE)
@@ -85,7 +85,7 @@ def _seen(front):
     return False
 
 
-@compiled()
+@compiled(makes_arrays=True)
 def backward(
     response,
     cut,
@@ -119,9 +119,10 @@ def backward(
     d2, ink, whose = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.float32)
     every_d2, every_ink = np.empty(_CHUNK * TILE, np.float32), np.empty(_CHUNK * TILE, np.float32)
     every_whose = np.empty(_CHUNK * TILE, np.float32)
-    front, to_ink, tile = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(2 * TILE, np.float32)
-    looked, starts = np.empty((3, lines.shape[3] + 1), np.float32), np.empty(_CHUNK + 1, np.int64)
-    chosen, needed = np.empty((_CHUNK + 1) * segments, np.int32), np.empty(lines.shape[3], np.uint8)
+    front, to_ink = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    looked, starts = np.empty(lines.shape[3], np.float32), np.empty(_CHUNK + 1, np.int64)
+    chosen = np.empty((_CHUNK + 1) * segments + LANES, np.int32)
+    stays, sums = np.empty(lines.shape[3] // LANES, np.int64), np.zeros((segments, 4), np.float64)
     for task in range(first, last):
         b, strip, begin = task // strips, task % strips, begins[task]
         found = 0
@@ -169,14 +170,14 @@ def backward(
                         n = int(mine[here[chunk * _CHUNK + s]])
                         start = starts[s] if keeps else 0
                         stop = choose(
-                            lines[b, n], 0, length_of(lines[b, n], segments), column + _BEFORE, row + _BEFORE, _BEFORE,
-                            reach[b, n], looked, needed, chosen, start,
+                            lines[b, n], length_of(lines[b, n], segments), column + _BEFORE, row + _BEFORE, _BEFORE,
+                            reach[b, n], looked, stays, chosen, start,
                         )  # fmt: skip
                         if keeps:
                             starts[s + 1] = stop
                         if stop == start:
                             continue
-                        measure(lines[b, n], chosen, start, stop, column, row, tile, d2, whose, 0)
+                        measure_whose(lines[b, n], chosen, start, stop, column, row, d2, whose, 0)
                         respond(response, d2, inverse_sigma2[b, n], cut, ink, TILE)
                         if keeps:
                             _copy(every_d2, s * TILE, d2, 0, TILE)
@@ -199,15 +200,18 @@ def backward(
                         rest[0] += steepen(response, d2, inverse_sigma2[b, n], ink, to_ink, TILE)
                         for c in range(starts[s], starts[s + 1]):
                             k = chosen[c]
-                            x, y, xt, yt = pull(line, k, column, row, to_ink, whose, 0)
+                            pull(line, k, column, row, to_ink, whose, 0, sums)
+                            x, y, xt, yt = in_canvas(line, k, sums[k])
                             after = min(k + 1, corners - 1)
-                            ends[k, 0] += x - xt
-                            ends[k, 1] += y - yt
-                            ends[after, 0] += xt
-                            ends[after, 1] += yt
+                            ends[k, 0] += np.float32(x - xt)
+                            ends[k, 1] += np.float32(y - yt)
+                            ends[after, 0] += np.float32(xt)
+                            ends[after, 1] += np.float32(yt)
+                            for i in range(4):
+                                sums[k, i] = 0.0
 
 
-@compiled()
+@compiled(makes_arrays=True)
 def gather(box, inverse_sigma2, begins, to_corners, to_rest, to_vertices, to_inverse, to_cover, to_weight, first, last):
     """Sums over strips, in their order, for sketches first..last; NaN for a stroke that has a NaN."""
     strips = (begins.shape[0] - 1) // max(1, box.shape[0])

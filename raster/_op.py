@@ -14,12 +14,18 @@ near 1 has lost; for max the number of the winning stroke (-1 for none); nothing
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 _MODULES = {"tile": "raster._tile", "cpu": "raster._cpu", "gpu": "raster._gpu"}
+_KINDS = (Tensor, torch.nn.Parameter)
+
+
+def _engine(name: str) -> ModuleType:
+    return import_module(_MODULES[name])
 
 
 @torch.library.custom_op("lascaux::render", mutates_args=())
@@ -40,7 +46,7 @@ def render(
 
     ``cut`` ends a stroke's ink, ``gradient_cut`` its gradient, both in d^2 / sigma^2.
     """
-    found: tuple[Tensor, Tensor] = import_module(_MODULES[engine]).forward(
+    found: tuple[Tensor, Tensor] = _engine(engine).forward(
         *_contiguous(vertices, inverse_sigma2, weight, cover), height, width, compose, response, cut
     )
     return found
@@ -84,7 +90,7 @@ def render_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of ``render``'s picture for its four tensors, recomputed stroke by stroke."""
     tensors = _contiguous(vertices, inverse_sigma2, weight, cover)
-    found: tuple[Tensor, Tensor, Tensor, Tensor] = import_module(_MODULES[engine]).backward(
+    found: tuple[Tensor, Tensor, Tensor, Tensor] = _engine(engine).backward(
         upstream.contiguous(), *tensors, kept, compose, response, cut
     )
     return found
@@ -141,9 +147,52 @@ _once = torch.autograd.function.once_differentiable(_backward)
 
 
 def drawn(*args: Any) -> Tensor:
-    """The picture of ``render``: for autograd, ``torch.func``, and a compiler, which wants the bare operation."""
+    """The picture of ``render``: for autograd, ``torch.func``, and a compiler, which wants the bare operation.
+
+    Where nobody looks on, the engine is called at once: an operation's dispatch takes longer than a small picture.
+    """
+    if _plain(*args[:4]):
+        found: Tensor = _Now.apply(*args)
+        return found
     picture: Tensor = (render if torch.compiler.is_compiling() else _Render.apply)(*args)[0]
     return picture
+
+
+def _plain(*tensors: Tensor | None) -> bool:
+    """Whether these are numbers in memory, and no compiler, tracer, mode or transform of functions is at work."""
+    return (
+        all(each is None or type(each) in _KINDS for each in tensors)
+        and not any(each is not None and each.is_meta for each in tensors)
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch._C._are_functorch_transforms_active()
+        and not torch._C._len_torch_dispatch_stack()
+    )
+
+
+class _Now(torch.autograd.Function):
+    """``render`` without its dispatch."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Tensor:
+        vertices, inverse_sigma2, weight, cover, height, width, compose, response, cut, gradient_cut, engine = args
+        tensors = _contiguous(vertices, inverse_sigma2, weight, cover)
+        picture: Tensor
+        picture, kept = _engine(engine).forward(*tensors, height, width, compose, response, cut)
+        ctx.save_for_backward(*tensors, kept)
+        ctx.how = compose, response, gradient_cut, engine
+        return picture
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> Any:
+        *tensors, kept = ctx.saved_tensors
+        if _plain(upstream) and not torch._C._functorch.is_legacy_batchedtensor(upstream):
+            *how, engine = ctx.how
+            to = _engine(engine).backward(upstream.contiguous(), *tensors, kept, *how)
+        else:  # a batch of gradients at once
+            to = render_backward(upstream, *tensors, kept, *ctx.how)
+        return (*(None if given is None else each for given, each in zip(tensors, to, strict=True)), *(None,) * 7)
 
 
 class _Render(torch.autograd.Function):

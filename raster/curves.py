@@ -7,6 +7,8 @@ import torch
 from raster.shapes import Float, Tensor
 from raster.strokes import KNOTS, Strokes
 
+#: What is drawn as it is.
+STRAIGHT = ("point", "line", "polyline")
 #: A chord may stray by this many sigmas from its curve: ink is then off by at most 0.03 (docs/raster.md).
 STRAY = 0.035
 #: Pieces of a curve where counting them would make a GPU wait, or a compiler stop.
@@ -26,7 +28,7 @@ def flatten(
     as many and repeats its last vertex: engines pass over what has no length at the end.
     """
     points = strokes.points
-    if strokes.kind in ("point", "line", "polyline"):
+    if strokes.kind in STRAIGHT:
         return points
     bezier = to_bezier(strokes)
     if each is not None and bezier.shape[-3] == 1:
@@ -58,7 +60,7 @@ def pieces_for(
         tolerance: pixels.
     """
     points = strokes.points.detach()
-    if strokes.kind in ("point", "line", "polyline") or not points.numel():
+    if strokes.kind in STRAIGHT or not points.numel():
         return 1, None
     if points.is_meta or torch.compiler.is_compiling() or (points.is_cuda and tolerance is None):
         return FIXED, None

@@ -10,7 +10,7 @@ import torch
 
 from raster import _op, reference
 from raster._check import check_values, check_words
-from raster.curves import flatten, pieces_for
+from raster.curves import STRAIGHT, flatten, pieces_for
 from raster.engines import engine_for
 from raster.errors import InputError
 from raster.shapes import Float, Tensor
@@ -96,13 +96,15 @@ def _draw(
     points, batch, count = strokes.points, strokes.batch_shape, strokes.count
     sketches, short = math.prod(batch), min(size)
     chosen = engine_for(points.device, points.dtype, engine, len(size))
-    inverse = _inverse(strokes, sigma2, short, response).reshape(sketches, count)
+    inverse = _shaped(_inverse(strokes, sigma2, short, response), sketches, count)
     if response == "hard":
         strokes = replace(strokes, points=points.detach(), sigma2=None, width=None)
         inverse = inverse.detach()
-    sigma = inverse.detach().rsqrt().reshape(*batch, count)
-    vertices = to_pixels(flatten(strokes, *pieces_for(strokes, sigma, short, tolerance)), size)
-    vertices = vertices.reshape(sketches, count, *vertices.shape[-2:])
+    corners = strokes.points
+    if strokes.kind not in STRAIGHT:
+        sigma = inverse.detach().rsqrt().reshape(*batch, count)
+        corners = flatten(strokes, *pieces_for(strokes, sigma, short, tolerance))
+    vertices = _shaped(to_pixels(corners, size), sketches, count, *corners.shape[-2:])
     weight, cover = _amounts(strokes, compose, upon=background is not None)
     weight = None if weight is None else weight.to(points).reshape(sketches, count, weight.shape[-1])
     cover = None if cover is None else cover.to(points).reshape(sketches, count)
@@ -112,15 +114,18 @@ def _draw(
     else:
         how = (*size, compose, response, cut, gradient_cut, chosen.name)
         picture = _op.drawn(vertices, inverse, weight, cover, *how)
-    picture = picture.reshape(*batch, *picture.shape[1:])  # [*batch c *size]
-    channel = len(batch)
+    channels, mono = picture.shape[1], strokes.colour is None
     covered: Tensor | float = 0.0
     if compose == "over" and background is not None:  # what is covered was drawn as one more channel
-        picture, covered = picture.tensor_split([-1], dim=channel)
-    if strokes.colour is None:
-        picture = picture.squeeze(channel)
-        covered = covered.squeeze(channel) if isinstance(covered, torch.Tensor) else covered
+        picture, covered = picture.tensor_split([-1], dim=1)
+        channels, covered = channels - 1, _shaped(covered, *batch, *([] if mono else [1]), *size)
+    picture = _shaped(picture, *batch, *([] if mono else [channels]), *size)
     return picture if background is None else _upon(background, picture, covered, compose)
+
+
+def _shaped(tensor: Tensor, *shape: int) -> Tensor:
+    """A tensor of this shape; itself if it has it, for a view is one more step back for autograd."""
+    return tensor if tensor.shape == shape else tensor.reshape(shape)
 
 
 def _upon(background: float | int | Tensor, picture: Tensor, covered: Tensor | float, compose: str) -> Tensor:
@@ -141,7 +146,10 @@ def _upon(background: float | int | Tensor, picture: Tensor, covered: Tensor | f
 def to_pixels(points: Float[Tensor, "*any d"], size: Sequence[int]) -> Float[Tensor, "*any d"]:
     """Canvas coordinates to pixel coordinates, where the pixel of row i and column j has its centre at (j, i)."""
     short = min(size)
-    # x = (j + 0.5) * 2 / short - width / short, solved for j; filled, not copied, so that no GPU is waited for.
+    # x = (j + 0.5) * 2 / short - width / short, solved for j.
+    if min(size) == max(size):
+        return points * (short / 2) + (short - 1) / 2
+    # Filled, not copied, so that no GPU is waited for.
     shift = torch.empty(len(size), dtype=points.dtype, device=points.device)
     for axis, length in enumerate(reversed(size)):
         shift[axis].fill_((length - 1) / 2)

@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from raster import Strokes, _op, rasterise
 
@@ -34,6 +37,46 @@ def test_torch_accepts_the_operation(engine: str, compose: str, corners: int, we
     leaves = [None if t is None else t.detach() for t in (vertices, inverse, weight, cover)]
     backward = (torch.rand_like(picture), *leaves, kept, compose, "gaussian", 87.0, engine)
     torch.library.opcheck(_op.render_backward, backward)
+
+
+@kernels
+@compositions
+def test_a_plain_call_gives_the_bits_of_the_operation(engine: str, compose: str) -> None:
+    leaves = [rand(0, 2, 3, 5, 2) * 8, rand(1, 2, 3) + 0.5, rand(2, 2, 3, 3), rand(3, 2, 3)]
+    how = (8, 6, compose, "gaussian", 17.4, 87.0, engine)
+
+    def drawn(draw: Callable[..., torch.Tensor]) -> list[torch.Tensor]:
+        own = [leaf.clone().requires_grad_() for leaf in leaves]
+        tensors = own if compose == "over" else [*own[:3], None]
+        picture = draw(*tensors, *how)
+        return [picture, *torch.autograd.grad(picture, own[: len(own) - (compose != "over")], rand(4, *picture.shape))]
+
+    plain, operation = drawn(_op.drawn), drawn(lambda *args: _op.render(*args)[0])
+    assert all(torch.equal(a, b) for a, b in zip(plain, operation, strict=True))
+
+
+def test_a_mode_that_looks_on_sees_the_operation() -> None:
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    points = (rand(0, 2, 3, 2, 2) * 2 - 1).requires_grad_()
+    with Watch():
+        rasterise(Strokes(points), (8, 8), check=False).sum().backward()
+    assert {"lascaux.render.default", "lascaux.render_backward.default"} <= set(seen)
+
+
+@kernels
+def test_a_batch_of_gradients_at_once_gives_what_a_loop_gives(engine: str) -> None:
+    points = (rand(0, 2, 3, 2, 2) * 2 - 1).requires_grad_()
+    ink = rasterise(Strokes(points), (6, 7), sigma2=0.02, check=False, engine=engine)
+    upstreams = rand(1, 4, *ink.shape)
+    (at_once,) = torch.autograd.grad(ink, points, upstreams, is_grads_batched=True, retain_graph=True)
+    one_by_one = [torch.autograd.grad(ink, points, each, retain_graph=True)[0] for each in upstreams]
+    assert torch.allclose(at_once, torch.stack(one_by_one), rtol=1e-5, atol=1e-7)
 
 
 @kernels
