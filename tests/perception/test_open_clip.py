@@ -129,6 +129,31 @@ def test_the_bias_clip_compares_with_words_by_such_a_trunk(stand_in: dict[str, A
     assert torch.allclose(one.cost(play), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("score", ["cosine", "attention"])
+def test_agents_see_through_it(stand_in: dict[str, Any], score: str) -> None:
+    import numpy as np
+
+    from agents import Moment, Receiver, ReceiverConfig, Sender, SenderConfig
+    from games.pictures import Album, Gallery, SplitConfig
+
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 3, 16, 16), dtype=np.uint8)
+    label, names = np.arange(12) // 4, ["a", "b", "c"]
+    album = Album(pixels, label.astype(np.int64), np.zeros(12, np.int64), names, [""] * 3, "noise")
+    gallery = Gallery(album, SplitConfig(by=("picture",), validation=0.0, test=0.25), Trunks("cpu"))
+    moment, view = Moment(0, "sender", torch.Generator(), training=False), gallery.view(torch.arange(4))
+    sender = Sender(SenderConfig(trunk=RANDOM, levels=(0,), hidden=8), gallery)
+    reader = {"kind": "trunk", "trunk": RANDOM, "level": 0}
+    keys = {"trunk": RANDOM, "levels": (0,), "hidden": 8, "dims": 8, "score": score, "reader": reader}
+    receiver = Receiver(ReceiverConfig.model_validate(keys), gallery, 16, gallery.trunks)
+    passes = gallery.trunks.passes
+    assert sender.draw(view, moment).points.shape == (4, 20, 2, 2)
+    ink = torch.rand(4, 16, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    receiver.score(ink, view, 1, torch.zeros(4, dtype=torch.long), moment).sum().backward()
+    assert ink.grad is not None and ink.grad.isfinite().all() and ink.grad.norm() > 0
+    assert gallery.trunks.passes == passes + 4  # of the four drawings alone: photos were embedded when agents were made
+    assert not [name for name, _ in sender.named_parameters() if "visual" in name or "words" in name]
+
+
 @pytest.mark.slow
 def test_the_real_package_works_where_it_is_installed() -> None:
     pytest.importorskip("open_clip")
