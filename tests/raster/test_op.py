@@ -55,6 +55,20 @@ def test_a_plain_call_gives_the_bits_of_the_operation(engine: str, compose: str)
     assert all(torch.equal(a, b) for a, b in zip(plain, operation, strict=True))
 
 
+@kernels
+def test_a_call_leaves_torchs_thread_count_as_it_was(engine: str) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        points = (rand(0, 2, 3, 2, 2) * 2 - 1).requires_grad_()
+        ink = rasterise(Strokes(points), (20, 20), check=False, engine=engine)
+        assert torch.get_num_threads() == 2
+        ink.sum().backward()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_mode_that_looks_on_sees_the_operation() -> None:
     seen = []
 
