@@ -1,7 +1,7 @@
 """How an agent sees a photo: a trunk's features, or a small learned convnet, made into one vector."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -27,11 +27,19 @@ class View(Protocol):
         """One level of a frozen trunk's pyramid, [B, C, h, w]."""
         ...
 
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        """What ``fn`` makes of the pixels, [B, ...]; the mean over them where a view shows several pictures as one."""
+        ...
+
     def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "View":
         """The same pictures, each seen through ``fn`` (pixels [B, 3, H, W] to the same).
 
         With a ``name``, which must say all that it does, a pure ``fn`` is worked out and cached once a picture.
         """
+        ...
+
+    def mixed(self, views: "Sequence[Any]", choice: Tensor) -> "View":
+        """Each picture as one of several views of it shows it, which ones says ``choice``, [B]."""
         ...
 
 
@@ -99,7 +107,7 @@ class Eye(nn.Module):
         """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""
         if isinstance(self.trunk, ConvnetTrunk):
             net = self.net if self.net is not None else self._borrowed[0]
-            return [net(view.pixels().to(self.project.weight.dtype) - 0.5)]
+            return [view.averaged(lambda rgb: net(rgb.to(self.project.weight.dtype) - 0.5))]
         seen = []
         for level in self.levels:
             mean, std = self.get_buffer(f"mean{level}"), self.get_buffer(f"std{level}")
