@@ -67,6 +67,9 @@ class ReceiverConfig(BaseModel):
     """``cosine`` times a learned temperature (at most 50), or the paper's plain dot product."""
     temperature: float = Field(10.0, gt=0, le=50)
     """Where the learned temperature starts (``cosine`` only)."""
+    threshold: bool = False
+    """Learns above which score a candidate is a target, and takes it off all scores, so that those above 0 are taken.
+    Games with several targets need it; where one candidate is to be taken it changes nothing."""
 
 
 class Receiver(nn.Module):
@@ -115,6 +118,7 @@ class Receiver(nn.Module):
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
+        self.threshold = nn.Parameter(torch.zeros(())) if config.threshold else None
 
     def _read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b f"]:
         if self.reader is not None:
@@ -149,7 +153,7 @@ class Receiver(nn.Module):
         scores = scores[torch.arange(len(message), device=scores.device), pool_of]
         if self.config.score == "cosine":
             scores = scores * self.scale.clamp(max=math.log(50.0)).exp()
-        return scores
+        return scores if self.threshold is None else scores - self.threshold
 
     def score(
         self, canvas: Float[Tensor, "b *ink h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
