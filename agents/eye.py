@@ -1,7 +1,8 @@
 """How an agent sees a photo: a trunk's features, or a small learned convnet, made into one vector."""
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -27,11 +28,19 @@ class View(Protocol):
         """One level of a frozen trunk's pyramid, [B, C, h, w]."""
         ...
 
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        """What ``fn`` makes of the pixels, [B, ...]; the mean over them where a view shows several pictures as one."""
+        ...
+
     def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "View":
         """The same pictures, each seen through ``fn`` (pixels [B, 3, H, W] to the same).
 
         With a ``name``, which must say all that it does, a pure ``fn`` is worked out and cached once a picture.
         """
+        ...
+
+    def mixed(self, views: "Sequence[Any]", choice: Tensor) -> "View":
+        """Each picture as one of several views of it shows it, which ones says ``choice``, [B]."""
         ...
 
 
@@ -97,10 +106,11 @@ class Eye(nn.Module):
         """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""
         if isinstance(self.trunk, ConvnetTrunk):
             net = self.net if self.net is not None else self._borrowed[0]
-            return [net(view.pixels().to(self.project.weight.dtype) - 0.5)]
+            return [view.averaged(lambda rgb: net(rgb.to(self.project.weight.dtype) - 0.5))]
         if is_learned(self.trunk):
-            net = self.net if self.net is not None else self._borrowed[0]
-            found = net(view.pixels().to(self.project.weight.dtype), self.levels)
+            flat = view.averaged(self._learned_levels)  # [B, all of them]
+            parts = flat.split([math.prod(shape) for shape in self.shapes], dim=1)
+            found = [part.unflatten(1, shape) for part, shape in zip(parts, self.shapes, strict=True)]
         else:
             found = [view.features(self.trunk, level) for level in self.levels]
         seen = []
@@ -108,6 +118,10 @@ class Eye(nn.Module):
             mean, std = self.get_buffer(f"mean{level}"), self.get_buffer(f"std{level}")
             seen.append((features.to(mean.dtype) - mean[:, None, None]) / std[:, None, None])
         return seen
+
+    def _learned_levels(self, rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n f"]:
+        net = self.net if self.net is not None else self._borrowed[0]
+        return torch.cat([each.flatten(1) for each in net(rgb.to(self.project.weight.dtype), self.levels)], dim=1)
 
     def vector(self, maps: Sequence[Float[Tensor, "b _ _ _"]], moment: Moment) -> Float[Tensor, "b d"]:
         """One vector [B, width] of what ``maps`` gave."""

@@ -91,6 +91,10 @@ class ReceiverConfig(BaseModel):
     heads: int = Field(4, ge=1)
     """Heads of the ``attention``; they share ``dims``."""
 
+    threshold: bool = False
+    """Learns above which score a candidate is a target, and takes it off all scores, so that those above 0 are taken.
+    Games with several targets need it; where one candidate is to be taken it changes nothing."""
+
     @model_validator(mode="after")
     def _fits(self) -> "ReceiverConfig":
         numbered(self.trunk, self.levels)
@@ -152,6 +156,7 @@ class Receiver(nn.Module):
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
+        self.threshold = nn.Parameter(torch.zeros(())) if config.threshold else None
         self.matching: Matching | None = None
         if attends:
             _, channels, height, width = seen.shape
@@ -222,12 +227,13 @@ class Receiver(nn.Module):
     ) -> Float[Tensor, "b k"]:
         """Scores of each game's message against the candidates of its own pool, as they were embedded."""
         if self.matching is not None:
-            return self.matching(message, pools, pool_of) * self._sharpness()
-        scores = torch.einsum("bd,gkd->bgk", message, pools)
-        scores = scores[torch.arange(len(message), device=scores.device), pool_of]
-        if self.config.score == "cosine":
+            scores = self.matching(message, pools, pool_of)
+        else:
+            scores = torch.einsum("bd,gkd->bgk", message, pools)
+            scores = scores[torch.arange(len(message), device=scores.device), pool_of]
+        if self.config.score != "dot":
             scores = scores * self._sharpness()
-        return scores
+        return scores if self.threshold is None else scores - self.threshold
 
     def _sharpness(self) -> Float[Tensor, ""]:
         return self.scale.clamp(max=math.log(50.0)).exp()

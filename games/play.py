@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from games.pictures import Gallery, PictureView
-from perception import Trunks
+from games.pictures import ConceptView, Gallery, PictureView
+from perception import FrozenTrunk, Trunks
 from raster import CanvasConfig, Strokes
 from raster.shapes import Bool, Float, Int, Tensor
 
@@ -31,12 +31,14 @@ class Round:
 
     Attributes:
         pool: picture indices of the candidates, [G, K].
-        target: position of each game's target in its pool, [B], 0 <= target < K.
+        target: position of each game's target in its pool, [B], 0 <= target < K; of several the first, -1 for none.
         pool_of: which pool each game is played on, [B].
-        shown: picture index that the sender is shown, [B].
+        shown: picture index that the sender is shown, [B]; of several the first.
         split: the gallery's split that this was dealt from.
         seed: seeds all the noise of this round (dropout masks, augmentations).
         part: which game of a mixture this is.
+        targets: which candidates are meant, [B, K], where it is not one a game.
+        also: further pictures that the sender is shown, [B, S - 1], -1 where there are fewer.
     """
 
     pool: Int[Tensor, "g k"]
@@ -46,6 +48,21 @@ class Round:
     split: str
     seed: int
     part: int = 0
+    targets: Bool[Tensor, "b k"] | None = None
+    also: Int[Tensor, "b s"] | None = None
+
+    @property
+    def meant(self) -> Bool[Tensor, "b k"]:
+        """Which candidates are targets, one or several a game, [B, K]."""
+        if self.targets is not None:
+            return self.targets
+        return self.target[:, None] == torch.arange(self.pool.shape[1], device=self.target.device)
+
+    def photo(self, gallery: Gallery) -> PictureView:
+        """What the senders are shown: a picture each, or several seen as one."""
+        if self.also is None:
+            return gallery.view(self.shown)
+        return ConceptView(gallery, torch.cat([self.shown[:, None], self.also], dim=1))
 
     def generator(self) -> torch.Generator:
         """The round's own source of noise, on the CPU."""
@@ -59,6 +76,8 @@ class Round:
             target=self.target.to(device),
             pool_of=self.pool_of.to(device),
             shown=self.shown.to(device),
+            targets=None if self.targets is None else self.targets.to(device),
+            also=None if self.also is None else self.also.to(device),
         )
 
 
@@ -98,18 +117,56 @@ class Play:
 
     @property
     def choice(self) -> Int[Tensor, " b"]:
-        """The candidate each receiver took, [B]."""
+        """The candidate that each receiver gave the highest score, [B]."""
         return self.scores.argmax(dim=-1)
 
     @property
+    def taken(self) -> Bool[Tensor, "b k"]:
+        """Which candidates each receiver took, [B, K]: its choice or, where there may be several, all above 0."""
+        return taken(self.scores, self.round)
+
+    @property
     def correct(self) -> Bool[Tensor, " b"]:
-        """Whether it was the target, [B]."""
-        return self.choice == self.round.target
+        """Whether it took the target; of several, whether it judged every candidate rightly, [B]."""
+        return correct(self.scores, self.round)
+
+    @property
+    def balanced(self) -> Float[Tensor, ""]:
+        """Balanced accuracy of all judgements of candidates (``balanced_accuracy``); 0.5 is what guessing gives."""
+        return balanced_accuracy(taken(self.scores, self.round), self.round.meant)
 
     @property
     def probability(self) -> Float[Tensor, " b"]:
-        """How sure each receiver was of its choice: the softmax of its scores there, [B]."""
+        """How sure each receiver was, [B]: the softmax of its scores at its choice, or the product over candidates of
+        how sure it was of its judgement of each.
+        """
+        if self.round.targets is not None:
+            return torch.nn.functional.logsigmoid(self.scores.abs()).sum(dim=-1).exp()
         return self.scores.softmax(dim=-1).amax(dim=-1)
+
+
+def taken(scores: Float[Tensor, "b k"], round: Round) -> Bool[Tensor, "b k"]:
+    """Which candidates are taken at these scores, [B, K]: the best; all above 0 where there may be several targets."""
+    if round.targets is not None:
+        return scores > 0
+    return scores.argmax(dim=-1, keepdim=True) == torch.arange(scores.shape[-1], device=scores.device)
+
+
+def correct(scores: Float[Tensor, "b k"], round: Round) -> Bool[Tensor, " b"]:
+    """Which games are won at these scores, [B]: exactly what was meant is taken."""
+    if round.targets is not None:
+        return (taken(scores, round) == round.targets).all(dim=-1)
+    return scores.argmax(dim=-1) == round.target
+
+
+def balanced_accuracy(taken: Bool[Tensor, "*batch k"], meant: Bool[Tensor, "*batch k"]) -> Float[Tensor, ""]:
+    """The mean of two rates: of targets that were taken, and of distractors that were not. Any blind guess gets 0.5.
+
+    Nothing but NaN comes of games that have no target at all, or no distractor.
+    """
+    found = (taken & meant).sum().double() / meant.sum()
+    left = (~taken & ~meant).sum().double() / (~meant).sum()
+    return (found + left) / 2
 
 
 @runtime_checkable
@@ -119,6 +176,10 @@ class Game(Protocol):
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round: ...
 
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play: ...
+
+    def reads(self) -> tuple[tuple[FrozenTrunk, int], ...]:
+        """Levels of frozen trunks whose features of the photos rounds are dealt by; () for most games."""
+        ...
 
     @property
     def parts(self) -> "Sequence[Game]":

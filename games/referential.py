@@ -1,36 +1,27 @@
 """The referential game: draw a picture so that a partner finds it, or its like, among K candidates."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Annotated, Literal
-from weakref import WeakKeyDictionary
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from games import losses
+from games._cards import Cards, View, cards_of, one_of
+from games.distractors import DistractorConfig, NearestDistractors, RandomDistractors, hardest
 from games.pictures import Gallery
 from games.play import Play, Players, Round
+from games.targets import OneTarget, SeveralTargets, TargetConfig, concept_pool
+from perception import FrozenTrunk
 from raster import CanvasConfig, InputError
 from raster.shapes import Bool, Float, Int, Tensor
 
-View = Literal["same", "class", "artist"]
-
-
-@dataclass(frozen=True)
-class _Cards:
-    """What can be dealt from one split: rows are classes, columns their pictures ([T, M], -1 where there is none).
-
-    ``pool`` holds only pictures for which some picture may be shown.
-    """
-
-    picture: Int[Tensor, "t m"]
-    shown: Bool[Tensor, "t m"]
-    pool: Bool[Tensor, "t m"]
-    hand: Int[Tensor, "t m"]
-
 
 class Referential(BaseModel):
-    """One sender's photo, K candidates, one target (Lewis games; Havrylov & Titov 2017; Mihai & Hare 2021)."""
+    """One sender's photo, K candidates, one target (Lewis games; Havrylov & Titov 2017; Mihai & Hare 2021); or several
+    targets, or none (Mu & Goodman 2021).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -44,8 +35,36 @@ class Referential(BaseModel):
     hands: Literal["any", "one"] = "any"
     """Whose pictures the candidates of a pool are: any mixture of artists, or all by one hand (another one each pool),
     so that style tells nothing."""
-    loss: Literal["cross_entropy", "hinge"] = "cross_entropy"
-    """``hinge`` is the paper's: margin 1, summed over the distractors (not averaged, as torch's own is)."""
+    distractors: DistractorConfig = RandomDistractors()
+    """Who stands beside the target: anybody, or those most like it."""
+    targets: TargetConfig = OneTarget()
+    """How many candidates are meant."""
+    loss: Literal["cross_entropy", "hinge", "multi_margin", "info_nce"] = "cross_entropy"
+    """``cross_entropy``: of the target under a softmax over the pool; with several targets, binary, candidate by
+    candidate. ``hinge`` is the paper's formula: margin 1, summed over the distractors; ``multi_margin`` is torch's and
+    that of the paper's code: the same divided by K. ``info_nce``: the mean of the cross-entropies from sketch to photo
+    among the candidates and from photo to sketch among the games on the same pool (CPC, CLIP)."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Referential":
+        if self._own_pools and self.loss == "info_nce":
+            raise ValueError(
+                "info_nce tells the games on a pool apart, but with distractors.about: target each has its own pool: "
+                "say distractors.about: pool, or take another loss"
+            )
+        if isinstance(self.targets, SeveralTargets):
+            if self.reads() or self.pool != "classes" or self.hands != "any":
+                raise ValueError(
+                    "several targets stand in pools of classes, by any hands, beside random distractors: "
+                    "leave out pool, hands and distractors"
+                )
+            if self.loss != "cross_entropy":
+                raise ValueError(
+                    "several targets are judged one by one: leave loss at cross_entropy, which is binary there"
+                )
+            if self.targets.most >= self.candidates:
+                raise ValueError(f"{self.targets.most} targets leave no distractor among {self.candidates} candidates")
+        return self
 
     @property
     def parts(self) -> "tuple[Referential, ...]":
@@ -53,10 +72,27 @@ class Referential(BaseModel):
 
     @property
     def label(self) -> str:
-        return self.view
+        """The view and, with a hyphen each, what is not as usual: ``same``, ``class-several``, ``same-nearest``."""
+        words: list[str] = [self.view]
+        if isinstance(self.targets, SeveralTargets):
+            words.append("several")
+        if isinstance(self.distractors, NearestDistractors):
+            words.append("nearest")
+        return "-".join(words)
+
+    def among(self, candidates: int) -> "Referential":
+        """The same game with another number of candidates."""
+        return Referential.model_validate({**dict(self), "candidates": candidates})
+
+    def reads(self) -> tuple[tuple[FrozenTrunk, int], ...]:
+        """The level of the trunk whose features say which distractors are nearest, if they are."""
+        if isinstance(self.distractors, NearestDistractors):
+            return ((self.distractors.trunk, self.distractors.number),)
+        return ()
 
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round:
-        """Deal ``games`` games; ``ceil(games / K)`` pools of K are shared among them.
+        """Deal ``games`` games. ``ceil(games / K)`` pools of K are shared among them; each has a pool of its own where
+        distractors are the nearest to its target; with several targets there are as many pools as it takes.
 
         Args:
             gallery: the pictures.
@@ -68,48 +104,80 @@ class Referential(BaseModel):
         Raises:
             InputError: the split has fewer classes (or photos) that can be played than candidates.
         """
-        cards = self._cards(gallery, split)
+        if isinstance(self.targets, SeveralTargets):
+            return self._deal_concepts(gallery, split, games, generator)
+        cards = cards_of(gallery, split, self.view)
         k = self.candidates
-        pools = math.ceil(games / k)
-        dealt = [self._pool(cards, split, generator) for _ in range(pools)]
+        pools = games if self._own_pools else math.ceil(games / k)
+        dealt = [self._pool(cards, gallery, split, generator) for _ in range(pools)]
         pool = torch.stack([p for p, _ in dealt])  # [G, K]
         shown = torch.stack([s for _, s in dealt])  # [G, K]
         game = torch.arange(games)
         pool_of = game % pools
         order = torch.stack([torch.randperm(k, generator=generator) for _ in range(pools)])  # [G, K]
+        if self.reads():  # the first was compared with the rest: it goes where the first game's target stands
+            pool, shown = (torch.empty_like(each).scatter_(1, order, each) for each in (pool, shown))
         target = order[pool_of, game // pools]
         seed = int(torch.randint(2**62, (1,), generator=generator))
         return Round(pool, target, pool_of, shown[pool_of, target], split, seed)
 
-    def _cards(self, gallery: Gallery, split: str) -> _Cards:
-        cards = _DECKS.setdefault(gallery, {}).get((split, self.view))
-        if cards is None:
-            cards = _DECKS[gallery][split, self.view] = _sort_cards(gallery, split, self.view)
-        return cards
+    def deal_pool(self, gallery: Gallery, split: str, generator: torch.Generator) -> Round:
+        """Deal one pool whole: a game for each candidate or, with several targets, for each concept. (Where each game
+        has its own pool: as many games as there are candidates.)
+        """
+        if isinstance(self.targets, SeveralTargets):
+            return self._deal_concepts(gallery, split, None, generator)
+        return self.deal(gallery, split, self.candidates, generator)
+
+    @property
+    def _own_pools(self) -> bool:
+        return isinstance(self.distractors, NearestDistractors) and self.distractors.about == "target"
+
+    def _deal_concepts(self, gallery: Gallery, split: str, games: int | None, generator: torch.Generator) -> Round:
+        """Pools with their games until there are ``games``, in random order; with None, all games of one pool."""
+        assert isinstance(self.targets, SeveralTargets)
+        cards = cards_of(gallery, split, self.view)
+        dealt = [concept_pool(cards, self.view, self.targets, self.candidates, split, generator)]
+        while sum(len(each.targets) for each in dealt) < (games or 0):
+            dealt.append(concept_pool(cards, self.view, self.targets, self.candidates, split, generator))
+        pool_of = torch.cat([torch.full((len(each.targets),), number) for number, each in enumerate(dealt)])
+        some = torch.randperm(len(pool_of), generator=generator)[:games]
+        targets = torch.cat([each.targets for each in dealt])[some]  # [B, K]
+        shown = torch.cat([each.shown for each in dealt])[some]  # [B, S]
+        first = torch.where(targets.any(dim=1), targets.long().argmax(dim=1), -1)
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        pool = torch.stack([each.pool for each in dealt])  # [G, K]
+        return Round(pool, first, pool_of[some], shown[:, 0], split, seed, targets=targets, also=shown[:, 1:])
 
     def _pool(
-        self, cards: _Cards, split: str, generator: torch.Generator
+        self, cards: Cards, gallery: Gallery, split: str, generator: torch.Generator
     ) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
         """K candidates and, for each, what a sender would be shown if it were the target."""
         allowed = cards.pool if self.hands == "any" else self._of_one_hand(cards, split, generator)
-        if self.pool == "classes":
-            rows = allowed.any(dim=1).nonzero()[:, 0]
-            self._enough(len(rows), "classes", split)
-            row = rows[torch.randperm(len(rows), generator=generator)[: self.candidates]]  # [K]
-            column = _one_of(allowed[row], generator)  # [K]
+        picture, wide = cards.picture, allowed.shape[1]
+        if self.pool == "photos":  # each photo a row of its own
+            picture, allowed = picture.reshape(-1, 1), allowed.reshape(-1, 1)
+        rows = allowed.any(dim=1).nonzero()[:, 0]
+        self._enough(len(rows), self.pool, split)
+        row = rows[torch.randperm(len(rows), generator=generator)]  # [R]
+        if isinstance(self.distractors, NearestDistractors):
+            embeddings = gallery.embeddings(self.distractors.trunk, self.distractors.number)
+            hard = self.distractors.hard(self.candidates)
+            row, column = hardest(embeddings, picture, allowed, row, hard, self.candidates, generator)
         else:
-            cells = allowed.nonzero()
-            self._enough(len(cells), "photos", split)
-            row, column = cells[torch.randperm(len(cells), generator=generator)[: self.candidates]].unbind(1)
+            row = row[: self.candidates]
+            column = one_of(allowed[row], generator) if self.pool == "classes" else torch.zeros_like(row)  # [K]
+        if self.pool == "photos":
+            row, column = row // wide, row % wide
         partners = cards.shown[row]  # [K, M]
         if self.view == "artist":
             partners = partners & (cards.hand[row] != cards.hand[row, column, None])
         else:
             itself = torch.arange(partners.shape[1]) == column[:, None]
             partners = partners & (itself if self.view == "same" else ~itself)
-        return cards.picture[row, column], cards.picture[row, _one_of(partners, generator)]
+        return cards.picture[row, column], cards.picture[row, one_of(partners, generator)]
 
-    def _of_one_hand(self, cards: _Cards, split: str, generator: torch.Generator) -> Bool[Tensor, "t m"]:
+    def _of_one_hand(self, cards: Cards, split: str, generator: torch.Generator) -> Bool[Tensor, "t m"]:
         """What may be a candidate, [T, M], of one hand: drawn at random from those that have enough."""
         hands = cards.hand[cards.pool].unique()  # [A]
         own = cards.pool & (cards.hand == hands[:, None, None])  # [A, T, M]
@@ -133,19 +201,25 @@ class Referential(BaseModel):
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
         """Play a round: draw, rasterise, score. The round's indices are on the gallery's device."""
         generator = round.generator()
-        photo = gallery.view(round.shown)
+        photo = round.photo(gallery)
         strokes = pair.draw(photo, generator)
         ink = canvas.draw(strokes, step)  # [B, H, W], or [B, 3, H, W] of coloured strokes
         pool = gallery.view(round.pool.flatten())
         scores = pair.score(ink, pool, round.pool.shape[0], round.pool_of, generator)
-        return Play(round, photo, strokes, ink, scores, self.price(scores, round.target), gallery.trunks)
+        return Play(round, photo, strokes, ink, scores, self.price(scores, round), gallery.trunks)
 
-    def price(self, scores: Float[Tensor, "b k"], target: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+    def price(self, scores: Float[Tensor, "b k"], round: Round) -> Float[Tensor, " b"]:
         """The game's loss, one number a game, [B]."""
-        if self.loss == "cross_entropy":
-            return torch.nn.functional.cross_entropy(scores, target, reduction="none")
-        margin = (1.0 - scores.gather(1, target[:, None]) + scores).clamp(min=0.0)  # [B, K]
-        return margin.sum(dim=1) - 1.0  # the target's own margin is always 1
+        if round.targets is not None:
+            return losses.binary(scores, round.targets)
+        if self.loss == "info_nce":
+            return losses.info_nce(scores, round.target, round.pool_of)
+        one = {
+            "cross_entropy": losses.cross_entropy,
+            "hinge": losses.hinge,
+            "multi_margin": losses.multi_margin,
+        }
+        return one[self.loss](scores, round.target)
 
 
 class Mixture(BaseModel):
@@ -173,12 +247,15 @@ class Mixture(BaseModel):
     def label(self) -> str:
         return "+".join(part.label for part in self.of)
 
+    def reads(self) -> tuple[tuple[FrozenTrunk, int], ...]:
+        """What its parts read."""
+        return tuple(dict.fromkeys(pair for part in self.of for pair in part.reads()))
+
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round:
         """Deal the game whose turn it is."""
         cycle = [part for part, times in enumerate(self.turns or (1,) * len(self.of)) for _ in range(times)]
         part = cycle[turn % len(cycle)]
-        dealt = self.of[part].deal(gallery, split, games, generator)
-        return Round(dealt.pool, dealt.target, dealt.pool_of, dealt.shown, split, dealt.seed, part)
+        return replace(self.of[part].deal(gallery, split, games, generator), part=part)
 
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
         """Play a round of the part that dealt it."""
@@ -186,31 +263,3 @@ class Mixture(BaseModel):
 
 
 GameConfig = Annotated[Referential | Mixture, Field(discriminator="kind")]
-
-
-_DECKS: WeakKeyDictionary[Gallery, dict[tuple[str, str], _Cards]] = WeakKeyDictionary()
-
-
-def _sort_cards(gallery: Gallery, split: str, view: View) -> _Cards:
-    if split not in gallery.splits:
-        raise InputError(f"no split {split!r}", f"pictures {gallery.source}", f"there are {', '.join(gallery.splits)}")
-    chosen = gallery.splits[split]
-    table, _ = gallery.by_class(chosen.shown | chosen.pool)  # [T, M]
-    there = table >= 0
-    safe = table.clamp(min=0)
-    shown, pool, hand = chosen.shown[safe] & there, chosen.pool[safe] & there, gallery.hand[safe]
-    if view == "same":
-        pool = pool & shown
-    elif view == "class":
-        pool = pool & (shown.sum(dim=1, keepdim=True) - shown.long() > 0)
-    else:
-        hands = torch.zeros(len(table), int(gallery.hand.max()) + 1, dtype=torch.long)  # shown pictures by each hand
-        hands.scatter_add_(1, hand, shown.long())
-        pool = pool & (hands.sum(dim=1, keepdim=True) - hands.gather(1, hand) > 0)
-    return _Cards(table, shown, pool, hand)
-
-
-def _one_of(allowed: Bool[Tensor, "k m"], generator: torch.Generator) -> Int[Tensor, " k"]:
-    """A random allowed column of each row."""
-    noise = torch.rand(allowed.shape, generator=generator)
-    return noise.masked_fill(~allowed, -1.0).argmax(dim=1)

@@ -1,15 +1,15 @@
 """The whole of an experiment in one model: what a YAML file may say."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, CommunityConfig, ReceiverConfig, SenderConfig
 from agents.receiver import TrunkReader
-from games import GameConfig, Referential
+from games import GameConfig, Referential, SeveralTargets
 from games.pictures import PicturesConfig
-from perception import TimmTrunk, uses_judge
+from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
 from raster import CanvasConfig
 
 
@@ -57,6 +57,9 @@ class MeasureConfig(BaseModel):
     """Pools of a validation, for each game that is played."""
     test_pools: int = Field(16, ge=2)
     """Pools of the test at the end, for each game and each condition."""
+    candidates: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    """Other numbers of candidates at which the test is played too, each with all its controls: a rate that holds at 100
+    says more than one at the 10 that agents learned with."""
 
 
 class Config(BaseModel):
@@ -91,7 +94,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _the_judge_judges_only(self) -> "Config":
-        trunks = {"sender.trunk": self.sender.trunk, "receiver.trunk": self.receiver.trunk}
+        trunks: dict[str, TrunkConfig | FrozenTrunk] = {
+            "sender.trunk": self.sender.trunk,
+            "receiver.trunk": self.receiver.trunk,
+        }
         if isinstance(self.receiver.reader, TrunkReader):
             trunks["receiver.reader.trunk"] = self.receiver.reader.trunk
         for number, each in enumerate(self.biases):
@@ -99,7 +105,21 @@ class Config(BaseModel):
                 value = getattr(each, key)
                 if isinstance(value, TimmTrunk):
                     trunks[f"biases.{number}.{key}"] = value
+        for number, part in enumerate(self.game.parts):
+            trunks |= {f"the trunk of game {number}'s distractors": trunk for trunk, _ in part.reads()}
         for where, trunk in trunks.items():
             if uses_judge(trunk):
                 raise ValueError(f"{where} is the judge, which only probes may use: take another trunk")
+        return self
+
+    @model_validator(mode="after")
+    def _the_game_can_be_judged(self) -> "Config":
+        for part in self.game.parts:
+            if not isinstance(part.targets, SeveralTargets):
+                continue
+            if not self.receiver.threshold:
+                raise ValueError("several targets need a receiver with a threshold: say receiver.threshold: true")
+            few = [k for k in self.measure.candidates if k <= part.targets.most]
+            if few:
+                raise ValueError(f"measure.candidates: {part.targets.most} targets leave no distractor among {few[0]}")
         return self

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from scipy import stats
 
-from games import Game, Play, Referential
+from games import Game, Play, Referential, balanced_accuracy, correct, taken
 from raster import Strokes
 from raster.shapes import Bool, Float, Tensor
 from runs.journal import Record
 from runs.run import Run
+
+_THRESHOLDS = 256
+"""At most about twice so many are tried for the ceiling of several targets."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,14 @@ class Evidence:
 
     @property
     def chance(self) -> float:
-        """Rate of a blind guess."""
-        return 1.0 / self.plays[0].scores.shape[1]
+        """Rate of the best blind guess: 1 / K; of several targets, the answer that is right most often on a pool.
+
+        Each concept of a pool is meant once, so that is any one of them, or none at all where more games mean none.
+        """
+        if self.plays[0].round.targets is None:
+            return 1.0 / self.plays[0].scores.shape[1]
+        answers = [play.round.meant.unique(dim=0, return_counts=True)[1] for play in self.plays]  # games by answer
+        return float(sum(counts.max() for counts in answers)) / self.n
 
     def records(self) -> list[Record]:
         """The plays as the journal writes them."""
@@ -95,7 +104,14 @@ class Evidence:
         Args:
             canvases: number of the pool and its play to the canvas that the receiver gets instead.
         """
-        right = []
+        return self._right(self._scores(canvases))
+
+    def _right(self, scores: list[Tensor]) -> list[Bool[Tensor, " b"]]:
+        return [correct(each, play.round) for each, play in zip(scores, self.plays, strict=True)]
+
+    def _scores(self, canvases: Callable[[int, Play], Float[Tensor, "b *ink h w"]]) -> list[Float[Tensor, "b k"]]:
+        """The receivers' scores in the same rounds with other canvases, pool by pool."""
+        found = []
         with torch.no_grad():
             for number, play in enumerate(self.plays):
                 round = play.round
@@ -103,8 +119,8 @@ class Evidence:
                 sender, receiver = self.pairs[number]
                 pair = self.run.pair(sender, receiver)
                 scores = pair.score(canvases(number, play), pool, round.pool.shape[0], round.pool_of, round.generator())
-                right.append(scores.argmax(-1) == round.target)
-        return right
+                found.append(scores)
+        return found
 
     @cached_property
     def untrained(self) -> list[Strokes]:
@@ -118,12 +134,9 @@ class Evidence:
                 drawn.append(pair.draw(play.photo, play.round.generator()))
         return drawn
 
-    def controls(self) -> dict[str, float]:
-        """The rate's controls: chance, blank canvas, shuffled sketches, untrained sender, ceiling.
-
-        ``shuffled`` gives each game a drawing that was made for a game on another pool; ``ceiling`` gives the
-        receiver the sender's photo itself, through its own eye.
-        """
+    @cached_property
+    def _answers(self) -> dict[str, list[Float[Tensor, "b k"]]]:
+        """The receivers' scores under each control, pool by pool."""
         run = self.run
         step, canvas = run.step, run.config.canvas
         untrained = self.untrained
@@ -132,17 +145,75 @@ class Evidence:
             for play, (sender, receiver) in zip(self.plays, self.pairs, strict=True):
                 round = play.round
                 pool = run.gallery.view(round.pool.flatten())
-                scores = run.pair(sender, receiver).score_photo(
-                    play.photo, pool, round.pool.shape[0], round.pool_of, round.generator()
+                ceiling.append(
+                    run.pair(sender, receiver).score_photo(
+                        play.photo, pool, round.pool.shape[0], round.pool_of, round.generator()
+                    )
                 )
-                ceiling.append(scores.argmax(-1) == round.target)
         return {
-            "chance": self.chance,
-            "blank": _mean(self.scored(lambda _, play: torch.zeros_like(play.canvas))),
-            "shuffled": _mean(self.scored(lambda number, _: self.plays[number - 1].canvas)),
-            "untrained": _mean(self.scored(lambda number, _: canvas.draw(untrained[number], step))),
-            "ceiling": _mean(ceiling),
+            "blank": self._scores(lambda _, play: torch.zeros_like(play.canvas)),
+            "shuffled": self._scores(self._another),
+            "untrained": self._scores(lambda number, _: canvas.draw(untrained[number], step)),
+            "ceiling": ceiling,
         }
+
+    def _another(self, number: int, play: Play) -> Float[Tensor, "b *ink h w"]:
+        """A drawing for each game that was made on another pool; from the first again where there are fewer."""
+        other = self.plays[number - 1].canvas
+        return other[torch.arange(len(play.canvas), device=other.device) % len(other)]
+
+    def controls(self) -> dict[str, float]:
+        """The rate's controls: chance, blank canvas, shuffled sketches, untrained sender, ceiling.
+
+        ``shuffled`` gives each game a drawing that was made for a game on another pool; ``ceiling`` gives the
+        receiver the sender's photo itself, through its own eye. Photos are more like each other than like drawings, for
+        which the threshold of several targets was learned: the ceiling has the one threshold that suits it best.
+        """
+
+        def rate(scores: list[Tensor]) -> float:
+            return _mean(self._right(scores))
+
+        return {"chance": self.chance} | {
+            name: self._at_best(rate, each) if name == "ceiling" else rate(each) for name, each in self._answers.items()
+        }
+
+    def _at_best(self, measure: Callable[[list[Tensor]], float], scores: list[Float[Tensor, "b k"]]) -> float:
+        """A measure of scores; where they are judged against a threshold, at that which makes it largest."""
+        if self.plays[0].round.targets is None:
+            return measure(scores)
+        levels = torch.cat([each.flatten() for each in scores]).unique()  # sorted
+        between = (levels[1:] + levels[:-1]) / 2
+        some = between[:: max(1, len(between) // _THRESHOLDS)]
+        return max(measure([each - threshold for each in scores]) for threshold in [*some, torch.zeros(())])
+
+    def balanced_rate(self) -> float | None:
+        """Balanced accuracy of all judgements of candidates; None where one candidate is to be taken."""
+        if self.plays[0].round.targets is None:
+            return None
+        return _balanced([play.taken for play in self.plays], [play.round.meant for play in self.plays])
+
+    def balanced(self) -> Finding | None:
+        """Balanced accuracy of all judgements of candidates beside the same controls; None where one is to be taken.
+
+        The mean of the rates of targets that were taken and of distractors that were not, so that saying no to all, or
+        anything else that does not look at the drawing, gets 0.5. ``n`` counts judgements.
+        """
+        value = self.balanced_rate()
+        if value is None:
+            return None
+        rounds = [play.round for play in self.plays]
+        meant = [round.meant for round in rounds]
+
+        def judged(scores: list[Tensor]) -> float:
+            return _balanced([taken(each, round) for each, round in zip(scores, rounds, strict=True)], meant)
+
+        low, high = _balanced_interval([play.taken for play in self.plays], meant)
+        controls = {
+            name: self._at_best(judged, each) if name == "ceiling" else judged(each)
+            for name, each in self._answers.items()
+        }
+        count = sum(each.numel() for each in meant)
+        return Finding(value, low, high, count, 0.5, {"chance": 0.5} | controls)
 
 
 def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evidence:
@@ -155,7 +226,8 @@ def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evide
         run: who plays.
         game: a part of the run's game.
         split: of the gallery.
-        pools: how many pools; each has as many games as candidates, every candidate the target once.
+        pools: how many pools; each has as many games as candidates, every candidate the target once, or with several
+            targets a game for each concept.
         seed: of the dealing.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -163,7 +235,7 @@ def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evide
     with torch.no_grad():
         for number in range(pools):
             assert isinstance(game, Referential)
-            round = game.deal(run.gallery, split, game.candidates, generator).to(run.gallery.device)
+            round = game.deal_pool(run.gallery, split, generator).to(run.gallery.device)
             sender, receiver = number % run.config.community.senders, number % run.config.community.receivers
             plays.append(game.play(run.pair(sender, receiver), round, run.gallery, run.config.canvas, run.step))
             pairs.append((sender, receiver))
@@ -172,3 +244,23 @@ def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evide
 
 def _mean(pools: list[Bool[Tensor, " b"]]) -> float:
     return float(torch.cat(pools).double().mean())
+
+
+def _balanced(taken: list[Bool[Tensor, "b k"]], meant: list[Bool[Tensor, "b k"]]) -> float:
+    return float(balanced_accuracy(torch.cat(taken), torch.cat(meant)))
+
+
+def _balanced_interval(
+    taken: list[Bool[Tensor, "b k"]], meant: list[Bool[Tensor, "b k"]], seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of balanced accuracy by a percentile bootstrap that resamples whole pools."""
+    counts = np.array(
+        [
+            [float(each.sum()) for each in (took & is_target, is_target, ~took & ~is_target, ~is_target)]
+            for took, is_target in zip(taken, meant, strict=True)
+        ]
+    )  # [pools, 4]
+    chosen = np.random.default_rng(seed).integers(0, len(counts), (10_000, len(counts)))
+    found, targets, left, distractors = counts[chosen].sum(1).T
+    low, high = np.nanquantile((found / targets + left / distractors) / 2, [0.025, 0.975])
+    return float(low), float(high)

@@ -43,15 +43,27 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 "sender": record.sender,
                 "receiver": record.receiver,
                 "pool": pool.tolist(),
-                "target": round.target[mine].tolist(),
-                "shown": round.shown[mine].tolist(),
-                "choice": play.choice[mine].tolist(),
+                **_judged(play, mine),
                 "probability": _rounded(play.probability[mine], 4),
                 "scores": _rounded(scores, 3),
                 **written(play.strokes[mine]),
             }
         )
     return found
+
+
+def _judged(play: Play, mine: torch.Tensor) -> dict[str, Any]:
+    """What was meant, shown and taken in some of a play's games; lists of positions where there may be several."""
+    round = play.round
+    if round.targets is None or round.also is None:
+        found = {"target": round.target, "shown": round.shown, "choice": play.choice}
+        return {key: each[mine].tolist() for key, each in found.items()}
+    shown = torch.cat([round.shown[:, None], round.also], dim=1)[mine].tolist()
+    return {
+        "targets": [row.nonzero()[:, 0].tolist() for row in round.targets[mine].cpu()],
+        "shown": [[picture for picture in row if picture >= 0] for row in shown],
+        "taken": [row.nonzero()[:, 0].tolist() for row in play.taken[mine].cpu()],
+    }
 
 
 def _rounded(values: torch.Tensor, digits: int) -> Any:

@@ -89,6 +89,7 @@ def _prepare(config: Config, gallery: Gallery) -> None:
     wanted: dict[FrozenTrunk, set[int]] = {}
     asked = [pair for each in config.biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
+    reads += config.game.reads()
     for agent in (config.sender, config.receiver):
         if not isinstance(agent.trunk, ConvnetTrunk):
             # Of one that is learned on, too: its agents start from what the frozen one sees.

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from agents.bias import origins
+from games import Referential
 from games.pictures import Gallery, PicturesUnavailable, load_gallery
 from perception import FeatureCache, Trunks
 from raster import InputError, engine_for
@@ -270,6 +271,16 @@ def _playable(run: Run) -> None:
     for split in [*run.gallery.training_splits, *splits]:
         for part in run.game.parts:
             part.deal(run.gallery, split, 1, torch.Generator().manual_seed(0))
+            if split.split("/")[0] == "test" and isinstance(part, Referential):
+                for candidates in run.config.measure.candidates:
+                    _playable_among(run, part.among(candidates), split)
+
+
+def _playable_among(run: Run, game: Referential, split: str) -> None:
+    try:
+        game.deal(run.gallery, split, 1, torch.Generator().manual_seed(0))
+    except InputError as error:
+        raise InputError(error.what, f"measure.candidates, split {split!r}", error.do) from error
 
 
 def _pictures(run: Run) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from games import Referential
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
@@ -23,16 +24,18 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         splits[split] = {}
         for part in run.game.parts:
             evidence = gather(run, part, split, run.config.measure.test_pools)
-            found = row(rate(evidence)) | _counted(evidence)
+            found = _measured(evidence) | _counted(evidence)
             if split == "test" and "iconicity" in run.config.probes:
                 found |= _icons(iconicity(evidence))
             if split == "test" and "prefix" in run.config.probes:
                 curve = prefix(evidence)
                 found |= {"prefix": curve.value, "prefix_random": curve.baselines["random"], "curve": curve.parts}
+            if run.config.measure.candidates and isinstance(part, Referential):
+                found["candidates"] = _among(run, part, split)
             splits[split][part.label] = found
             journal.plays(run.step, evidence.records())
     main = splits["test"]
-    headline = next(game for game in HEADLINE if game in main)
+    headline = min(main, key=_rank)
     return {
         "name": run.config.name,
         "game": headline,
@@ -45,6 +48,28 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         "fallback": run.fallback,
         "splits": splits,
     }
+
+
+def _rank(label: str) -> int:
+    """Where a game stands among those that could be the headline."""
+    view = label.split("-")[0]
+    return HEADLINE.index(view) if view in HEADLINE else len(HEADLINE)
+
+
+def _measured(evidence: Evidence) -> dict[str, Any]:
+    """The rate's row; where there may be several targets, that of balanced accuracy beside it."""
+    found, balanced = row(rate(evidence)), evidence.balanced()
+    if balanced is not None:
+        found["balanced"] = {"balanced": balanced.value} | {
+            key: value for key, value in row(balanced).items() if key != "rate"
+        }
+    return found
+
+
+def _among(run: Run, part: Referential, split: str) -> dict[str, dict[str, Any]]:
+    """The row of each other number of candidates that was asked for, by that number."""
+    pools = run.config.measure.test_pools
+    return {str(k): _measured(gather(run, part.among(k), split, pools)) for k in run.config.measure.candidates}
 
 
 def row(finding: Finding) -> dict[str, Any]:

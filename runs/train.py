@@ -93,6 +93,8 @@ class Learner:
             loss = play.loss.mean()
             self._note("loss", loss)
             self._note("rate", play.correct.double().mean())
+            if play.round.targets is not None:
+                self._note("balanced", play.balanced)
             if len(config.game.parts) > 1:
                 self._note(f"rate/{part}", play.correct.double().mean())
             self._note_gradient("loss", loss, play)
@@ -187,13 +189,18 @@ class Learner:
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
     """Rates on the validation split, each part of the game on its own fixed rounds; and the plays."""
     rates: dict[str, float] = {}
+    balanced: list[float] = []
     records = []
     for part in run.game.parts:
         evidence = gather(run, part, "validation", run.config.measure.validation_pools)
         rates[f"rate/{part.label}" if len(run.game.parts) > 1 else "rate"] = evidence.rate()
         records += evidence.records()
+        judged = evidence.balanced_rate()
+        balanced += [] if judged is None else [judged]
     if len(rates) > 1:
         rates["rate"] = sum(rates.values()) / len(rates)
+    if balanced:
+        rates["balanced"] = sum(balanced) / len(balanced)
     return rates, records
 
 

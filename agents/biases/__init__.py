@@ -1,5 +1,6 @@
 """The biases that ship with lascaux, one a file. Importing this registers them."""
 
+from agents.biases.augment import Augment
 from agents.biases.brevity import Brevity
 from agents.biases.clip import Clip
 from agents.biases.copy import Copy
@@ -15,6 +16,7 @@ from agents.biases.spread import Spread
 from agents.biases.tremor import Tremor
 
 __all__ = [
+    "Augment",
     "Brevity",
     "Clip",
     "Copy",

@@ -1,7 +1,7 @@
 """What a good bias must pass: ``lascaux check-bias module:Name`` runs this on anybody's."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,13 @@ class _View:
 
     def features(self, trunk: FrozenTrunk, level: int) -> Tensor:
         return self.trunks[trunk](self.rgb, [level])[0]
+
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        return fn(self.rgb)
+
+    def mixed(self, views: Sequence["_View"], choice: Tensor) -> "_View":
+        each = torch.stack([view.rgb for view in views])  # [V, B, 3, H, W]
+        return _View(each[choice.to(each.device), torch.arange(len(choice), device=each.device)], self.trunks)
 
     def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "_View":
         return _View(fn(self.rgb), self.trunks)

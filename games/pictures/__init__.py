@@ -1,6 +1,7 @@
 """What the agents talk about: pictures, where they come from, and which are kept for the test."""
 
 from games.pictures.album import Album
+from games.pictures.concepts import ConceptView
 from games.pictures.config import (
     DigitPictures,
     EmojiPictures,
@@ -18,6 +19,7 @@ from games.pictures.splits import Split
 
 __all__ = [
     "Album",
+    "ConceptView",
     "DigitPictures",
     "EmojiPictures",
     "FolderPictures",

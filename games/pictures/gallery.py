@@ -66,6 +66,10 @@ class PictureView:
         """Class of each picture, [B], on the gallery's device."""
         return self.gallery.label_there[self.index]
 
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        """What ``fn`` makes of the pixels, [B, ...]; the mean over them where a view shows several pictures as one."""
+        return fn(self.pixels())
+
     def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "PictureView":
         """The same pictures seen through ``fn``, pixels [B, 3, H, W] in [0, 1] to the same.
 
@@ -77,6 +81,15 @@ class PictureView:
         if name is not None and self._look is None:
             return PictureView(self.gallery.changed(fn, name), self.index)
         return PictureView(self.gallery, self.index, lambda: fn(self.pixels()))
+
+    def mixed(self, views: Sequence["PictureView"], choice: Int[Tensor, " b"]) -> "PictureView":
+        """Each of these pictures as one of several views of them shows it; ``choice`` says which, [B].
+
+        Views seen ``through`` names have their features cached, so a mixture of them costs no pass of a trunk.
+        """
+        from games.pictures.mixed import MixedView  # it builds on this file
+
+        return MixedView(views, choice)
 
 
 class Gallery:
@@ -134,6 +147,7 @@ class Gallery:
         self._features: dict[tuple[str, int], Tensor] = {}
         self._standard: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
         self._changed: dict[str, Gallery] = {}
+        self._embeddings: dict[tuple[str, int], Tensor] = {}
 
     @cached_property
     def label_there(self) -> Int[Tensor, " n"]:
@@ -149,7 +163,7 @@ class Gallery:
                 part = fn(self.pixels[start : start + _CHUNK].float() / 255)
                 made.pixels[start : start + _CHUNK] = (part.clamp(0, 1) * 255).round().to(torch.uint8)
             made.content = hashlib.sha256(f"{self.content} {name}".encode()).hexdigest()
-            made._features, made._standard, made._changed = {}, {}, {}
+            made._features, made._standard, made._changed, made._embeddings = {}, {}, {}, {}
             self._changed[name] = made
         return self._changed[name]
 
@@ -228,3 +242,18 @@ class Gallery:
             std = (total[1] / places).sqrt()
             self._standard[key] = (mean, torch.where(std > 1e-4, std, torch.ones_like(std)))
         return self._standard[key]
+
+    def embeddings(self, trunk: FrozenTrunk, level: int) -> Float[Tensor, "n c"]:
+        """Each picture as one vector of length 1, float32 [n, C] on the CPU, for dealing: products are cosines.
+
+        Its features, standardised a channel and averaged over places.
+        """
+        key = (self.trunks[trunk].key, level)
+        if key not in self._embeddings:
+            mean, std = self.standardisation(trunk, level)
+            features = self.features(trunk, level)
+            parts = [part.float().mean(dim=(2, 3)) for part in features.split(_CHUNK)]
+            vectors = torch.nn.functional.normalize((torch.cat(parts) - mean) / std, dim=-1)
+            # The meta device has shapes only: there all pictures are equally near.
+            self._embeddings[key] = torch.zeros(vectors.shape) if vectors.is_meta else vectors.cpu()
+        return self._embeddings[key]

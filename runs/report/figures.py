@@ -38,6 +38,8 @@ def curves(metrics: list[dict[str, Any]]) -> str:
             if points:
                 left.plot(*zip(*points, strict=True), color=colour, label=f"{name}, {split}", **style)
     left.set(xlabel="step", ylabel="communication rate", ylim=(0, 1.02))
+    if "balanced" in keys:
+        rates.append("balanced")
     other = [key for key in keys if not key.startswith(("rate", "gradient/")) and key not in _NOT_CURVES]
     for key in other:
         points = [(line["step"], line[key]) for line in metrics if line["split"] == "train" and key in line]
@@ -50,7 +52,7 @@ def curves(metrics: list[dict[str, Any]]) -> str:
     return _svg(figure)
 
 
-_NOT_CURVES = {"step", "split", "lr", "seconds", "games_per_second"}
+_NOT_CURVES = {"balanced", "step", "split", "lr", "seconds", "games_per_second"}
 
 
 def confusion(counts: np.ndarray, names: list[str]) -> str:

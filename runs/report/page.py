@@ -20,19 +20,30 @@ from runs.run import Run
 
 GALLERY = 18
 """Right and wrong guesses shown of each game."""
+MOST_TAKEN = 6
+"""Pictures shown of what a receiver took in one game, where it may take any number."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the gallery, by data address; ``right`` is whether it was meant."""
+
+    uri: str
+    name: str
+    right: bool = True
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One game in the gallery."""
+    """One game in the gallery: what was shown, drawn, taken, and what was meant but not taken.
 
-    name: str
-    photo: str
+    ``right`` is whether exactly what was meant was taken.
+    """
+
+    photos: tuple[Picture, ...]
     sketch: Markup
-    guess: str
-    guess_name: str
-    target: str
-    target_name: str
+    taken: tuple[Picture, ...]
+    missed: tuple[Picture, ...]
     right: bool
     probability: float
 
@@ -72,6 +83,12 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         status=read_json(files.status),
         summary=summary,
         rows=_rows(summary),
+        judged=[(game, where, row["balanced"]) for game, where, row in _rows(summary) if "balanced" in row],
+        among=[
+            (game, where, candidates, found)
+            for game, where, row in _rows(summary)
+            for candidates, found in row.get("candidates", {}).items()
+        ],
         split=split,
         galleries={
             game: choose([line for line in plays if line["game"] == game], pictures, pixels, sigma2) for game in games
@@ -96,26 +113,39 @@ def choose(plays: list[dict[str, Any]], pictures: dict[str, Any], pixels: Tensor
         pixels: uint8 [n, 3, H, W].
         sigma2: ink width of the drawings.
     """
-    every = [(line, number) for line in plays for number in range(len(line["target"]))]
+    every = [(line, number) for line in plays for number in range(len(line["shown"]))]
     chosen = random.Random(0).sample(every, min(GALLERY, len(every)))
+
+    def seen(index: int, right: bool = True) -> Picture:
+        return Picture(as_data_uri(pixels[index]), pictures["names"][index], right)
+
     found = []
     for line, number in chosen:
-        target, choice = line["pool"][line["target"][number]], line["pool"][line["choice"][number]]
-        shown = line["shown"][number]
+        pool, (meant, taken) = line["pool"], outcome(line, number)
+        photos = line["shown"][number] if several(line) else [line["shown"][number]]
         found.append(
             Shown(
-                name=pictures["names"][shown],
-                photo=as_data_uri(pixels[shown]),
+                photos=tuple(seen(index) for index in photos),
                 sketch=Markup(sketch_svg(one_of(line, number), sigma2)),  # noqa: S704 (numbers only)
-                guess=as_data_uri(pixels[choice]),
-                guess_name=pictures["names"][choice],
-                target=as_data_uri(pixels[target]),
-                target_name=pictures["names"][target],
-                right=target == choice,
+                taken=tuple(seen(pool[place], place in meant) for place in taken[:MOST_TAKEN]),
+                missed=tuple(seen(pool[place]) for place in meant if place not in taken),
+                right=set(meant) == set(taken),
                 probability=line["probability"][number],
             )
         )
     return found
+
+
+def several(line: Mapping[str, Any]) -> bool:
+    """Whether the games of a journal line may have several targets, or none."""
+    return "targets" in line
+
+
+def outcome(line: Mapping[str, Any], number: int) -> tuple[list[int], list[int]]:
+    """Which positions of the pool were meant in a game of a journal line, and which were taken."""
+    if several(line):
+        return line["targets"][number], line["taken"][number]
+    return [line["target"][number]], [line["choice"][number]]
 
 
 def sketch_svg(drawing: Mapping[str, Any], sigma2: float) -> str:
@@ -137,13 +167,20 @@ def _rows(summary: dict[str, Any] | None) -> list[tuple[str, str, dict[str, Any]
     return rows(summary) if summary else []
 
 
+def _meant(line: Mapping[str, Any], number: int, pictures: dict[str, Any]) -> int:
+    """The class that a game is about."""
+    shown = line["shown"][number]
+    label: int = pictures["label"][shown[0] if several(line) else shown]
+    return label
+
+
 def _outcomes(plays: list[dict[str, Any]], pictures: dict[str, Any]) -> list[tuple[int, int]]:
-    """(class meant, class taken) of every game."""
-    label = pictures["label"]
+    """(class meant, class taken) of every candidate that was taken."""
     return [
-        (label[line["pool"][target]], label[line["pool"][choice]])
+        (_meant(line, number, pictures), pictures["label"][line["pool"][place]])
         for line in plays
-        for target, choice in zip(line["target"], line["choice"], strict=True)
+        for number in range(len(line["shown"]))
+        for place in outcome(line, number)[1]
     ]
 
 
@@ -168,9 +205,14 @@ def _by_class(plays: list[dict[str, Any]], pictures: dict[str, Any]) -> dict[str
     """The classes that are found most and least: (name, right, games)."""
     total: Counter[int] = Counter()
     right: Counter[int] = Counter()
-    for meant, taken in _outcomes(plays, pictures):
-        total[meant] += 1
-        right[meant] += meant == taken
+    for line in plays:
+        for number in range(len(line["shown"])):
+            label = _meant(line, number, pictures)
+            meant, taken = outcome(line, number)
+            total[label] += 1
+            # Of one target its class is enough: two photos of a pool may show the same thing.
+            same = pictures["label"][line["pool"][taken[0]]] == label if not several(line) else set(meant) == set(taken)
+            right[label] += same
     order = sorted(total, key=lambda label: (-right[label] / total[label], pictures["classes"][label]))
     table = [(pictures["classes"][label], right[label], total[label]) for label in order]
     return {"best": table[:8], "worst": table[::-1][:8]}

@@ -224,7 +224,7 @@ def _unused(out: Path) -> None:
 
 
 def _possible(game: str | None) -> None:
-    if game is not None and game not in KINDS:
+    if game is not None and game.removesuffix("-nearest") not in KINDS:
         raise InputError(f"no game {game!r} that people can sit", "--game", "take same, class or artist")
 
 

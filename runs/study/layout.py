@@ -44,7 +44,11 @@ class Words:
 
 
 def words_for(kind: str, trials: int, choices: int, consent: str | None) -> Words:
-    """The texts of a study of one kind of game; without a consent text, a placeholder that nobody can overlook."""
+    """The texts of a study of one kind of game; without a consent text, a placeholder that nobody can overlook.
+
+    Who the distractors are (``same-nearest``) is nothing that a participant is told.
+    """
+    kind = kind.split("-")[0]
     instructions = (
         (
             "What this is about",

@@ -81,15 +81,21 @@ def read_plays(path: Path, pictures: int) -> list[Game]:
         InputError: no file, no game in it, or a line that is cut off or points outside the pictures.
     """
     games: list[Game] = []
+    several = False
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    games += _games(line, number, path, pictures)
+                    found = _games(line, number, path, pictures)
+                    several = several or found is None
+                    games += found or []
     except FileNotFoundError as error:
         raise InputError("the run has no logged test games", path, "let it finish: lascaux run ... --resume") from error
     except UnicodeDecodeError as error:
         raise InputError("not a play file", path, "run again") from error
+    if not games and several:
+        what = "all games of the run have several targets, and people are asked for one"
+        raise InputError(what, path, "take a run that played targets: {kind: one}")
     if not games:
         raise InputError("the run logged no game", path, "let it finish: lascaux run ... --resume")
     last = max(game.step for game in games)
@@ -103,9 +109,12 @@ def own_kind(games: Sequence[Game], summary: dict[str, Any]) -> str:
     return named if named in played else next((kind for kind in KINDS if kind in played), min(played))
 
 
-def _games(line: str, number: int, path: Path, pictures: int) -> list[Game]:
+def _games(line: str, number: int, path: Path, pictures: int) -> list[Game] | None:
+    """The games of a line; None where they have several targets."""
     try:
         data = json.loads(line)
+        if "targets" in data:
+            return None
         pool = tuple(int(i) for i in data["pool"])
         found = [
             Game(

@@ -13,26 +13,6 @@ from perception import Trunks
 from raster import CanvasConfig, InputError, Strokes
 
 
-@pytest.fixture(scope="module")
-def gallery() -> Gallery:
-    """12 things by 5 artists, the first two of one hand, two views each."""
-    things, artists, views = 12, 5, 2
-    label = np.repeat(np.arange(things), artists * views)
-    artist = np.tile(np.repeat(np.arange(artists), views), things)
-    pixels = np.random.default_rng(0).integers(0, 256, (len(label), 3, 8, 8), dtype=np.uint8)
-    album = Album(
-        pixels=pixels,
-        label=label.astype(np.int64),
-        artist=artist.astype(np.int64),
-        classes=[f"thing-{i}" for i in range(things)],
-        groups=[""] * things,
-        source="random pictures",
-        artists=[f"artist-{i}" for i in range(artists)],
-        hands=[0, 0, 2, 3, 4],
-    )
-    return Gallery(album, SplitConfig(by=("class",), validation=0.0, test=0.25), Trunks("cpu"))
-
-
 @given(
     view=st.sampled_from(["same", "class", "artist"]),
     pool=st.sampled_from(["classes", "photos"]),
@@ -127,22 +107,6 @@ def test_one_artist_cannot_play_the_artist_game() -> None:
     alone = Gallery(album, SplitConfig(by=("picture",), validation=0.0, test=0.0), Trunks("cpu"))
     with pytest.raises(InputError, match="only 0 classes can be played with view 'artist'"):
         Referential(view="artist", candidates=2).deal(alone, "train", 2, torch.Generator())
-
-
-@given(seed=st.integers(0, 2**31))
-def test_hinge_is_summed_over_the_distractors(seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    scores = torch.randn(6, 7, generator=generator, dtype=torch.float64)
-    target = torch.randint(7, (6,), generator=generator)
-    found = Referential(loss="hinge").price(scores, target)
-    slow = [
-        sum(max(0.0, 1 - float(row[y]) + float(row[j])) for j in range(7) if j != int(y))
-        for row, y in zip(scores, target, strict=True)
-    ]
-    assert torch.allclose(found, torch.tensor(slow, dtype=torch.float64))
-    # torch's own divides by the number of candidates
-    torchs = torch.nn.functional.multi_margin_loss(scores, target, reduction="none")
-    assert torch.allclose(found, 7 * torchs)
 
 
 def test_a_mixture_plays_its_parts_in_turn(gallery: Gallery) -> None:
