@@ -293,8 +293,6 @@ def share(compose, n, weight, ink, count, places, blocks, wide, owner, got, whos
 
     ``got``, ``whose``: room for a batch. Pixels of the batch past its blocks get 0.
     """
-    for i in range(count):
-        to_ink[i] = ZERO
     for i in range(blocks * LANES, count):
         got[i] = ZERO
     for channel in range(weight.shape[0]):
@@ -307,20 +305,22 @@ def share(compose, n, weight, ink, count, places, blocks, wide, owner, got, whos
                 copy8(whose, m * LANES, owners, places[m])
             for i in range(count):
                 got[i] = got[i] if whose[i] == n else ZERO
-        to_weight[channel] += _share(compose == SOFTOR, weight[channel], ink, got, to_ink, count)
+        to_weight[channel] += _share(compose == SOFTOR, weight[channel], ink, got, to_ink, count, channel > 0)
 
 
 @compiled(fastmath=SUMS)
-def _share(softor, weight, ink, got, to_ink, count):
+def _share(softor, weight, ink, got, to_ink, count, adds):
     total = ZERO
     if softor:
         for i in range(count):
             through = ONE - weight * ink[i]
-            per = got[i] / (through if through > LEAST else LEAST)
-            to_ink[i] += weight * per
-            total += per * ink[i]
-    else:
+            got[i] /= through if through > LEAST else LEAST
+    if adds:
         for i in range(count):
             to_ink[i] += weight * got[i]
+            total += got[i] * ink[i]
+    else:
+        for i in range(count):
+            to_ink[i] = weight * got[i]
             total += got[i] * ink[i]
     return total

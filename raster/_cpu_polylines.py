@@ -1,8 +1,8 @@
 """The CPU kernels for polylines, over tiles of 8 x 8 pixels; see ``raster._cpu_kernels``.
 
-A curve has tens of segments, and a pixel is nearest to one. So for each square cell of the canvas, first of 32 x 32
-pixels and then of 8 x 8, the segments are looked for that can be nearest to one of its pixels (``choose``), and only
-those are computed there.
+A curve has tens of segments, and a pixel is nearest to one. So for each square cell of the canvas, of 32 x 32 pixels,
+the segments are looked for that can be nearest to one of its pixels (``choose``), these are dealt out in the same
+way to its tiles (``deal``), and only those are computed there.
 """
 
 import numpy as np
@@ -47,9 +47,10 @@ def _tiles(
 ):
     """The next tiles that a stroke is felt in, until the batch is full; gives how many.
 
-    ``state`` is where it goes on: the cell, the tile in it, and the first and last of the segments near the cell. Of
-    tile t, ``corners[t]`` is where it begins, and the segments nearest to some pixel of it are
-    ``chosen[starts[t] : starts[t + 1]]``. ``room`` is that of ``choose`` and ``measure``.
+    ``state`` is where it goes on: the cell, the tile in it, the tiles that the stroke is felt in, a bit each, and the
+    last eight of the segments near the cell. Of tile t, ``corners[t]`` is where it begins, and the segments nearest
+    to some pixel of it are ``chosen[starts[t] : starts[t + 1]]``. ``whose`` is filled if ``tells``. ``room`` is that
+    of ``choose`` and ``deal``.
     """
     looked, stays, near, words = room
     first_row, last_row = max(top, np.int64(box[0])), min(end, np.int64(box[1])) - 1

@@ -28,6 +28,8 @@ UNCHECKED = {
     "raster._cpu_lines": "and these",
     "raster._cpu_over": "and these",
     "raster._cpu_polylines": "and these",
+    "raster._cpu_tiles": "and these",
+    "raster._cpu_vectors": "and these",
 }
 
 
