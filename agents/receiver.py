@@ -10,6 +10,7 @@ from torch import nn
 
 from agents.eye import Eye, Pictures, View
 from agents.moment import Moment
+from agents.turns import Patience, Turns
 from perception import Convnet, ConvnetTrunk, TimmTrunk, TrunkConfig, Trunks
 from raster import CanvasConfig, Strokes, on_paper
 from raster.shapes import Float, Int, Tensor
@@ -74,7 +75,7 @@ class Receiver(nn.Module):
 
     Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
     cost G x K embeddings and one matrix product. ``inks`` is the channels of the canvas: 1, or 3 where senders have
-    colours.
+    colours. ``turns`` is there for a game of turns alone, in which it also decides when it has seen enough.
     """
 
     mean: Tensor
@@ -88,6 +89,7 @@ class Receiver(nn.Module):
         trunks: Trunks,
         convnet: Callable[[ConvnetTrunk], Convnet] = Convnet.of,
         inks: int = 1,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -115,6 +117,7 @@ class Receiver(nn.Module):
             last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
+        self.patience = None if turns is None else Patience(turns.count)  # last: without it all else starts the same
 
     def _read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b f"]:
         if self.reader is not None:
