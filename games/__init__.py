@@ -1,6 +1,9 @@
 """What is played: how a round is dealt, played and judged."""
 
+from games.config import GameConfig
+from games.course import Course
+from games.pictionary import Pictionary
 from games.play import Game, Play, Players, Round
-from games.referential import GameConfig, Mixture, Referential
+from games.referential import Mixture, Referential
 
-__all__ = ["Game", "GameConfig", "Mixture", "Play", "Players", "Referential", "Round"]
+__all__ = ["Course", "Game", "GameConfig", "Mixture", "Pictionary", "Play", "Players", "Referential", "Round"]

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from games.course import Course
 from games.pictures import Gallery, PictureView
 from perception import Trunks
 from raster import CanvasConfig, Strokes
@@ -75,6 +76,7 @@ class Play:
         loss: what each game cost, [B].
         trunks: the run's frozen trunks, for biases that compare in feature space.
         kept: what the bias that is asked for its cost keeps from step to step (``Bias.keeps``), if anything.
+        course: how it went turn by turn, in a game of turns.
     """
 
     round: Round
@@ -85,6 +87,12 @@ class Play:
     loss: Float[Tensor, " b"]
     trunks: Trunks
     kept: nn.Module | None = None
+    course: Course | None = None
+
+    @property
+    def drawn(self) -> tuple[Float[Tensor, "b _ p 2"], ...]:
+        """Control points that costs have a gradient in: ``strokes.points``, or those of each turn."""
+        return (self.strokes.points,) if self.course is None else self.course.drawn
 
     @property
     def label(self) -> Int[Tensor, " b"]:

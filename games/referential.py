@@ -185,9 +185,6 @@ class Mixture(BaseModel):
         return self.of[round.part].play(pair, round, gallery, canvas, step)
 
 
-GameConfig = Annotated[Referential | Mixture, Field(discriminator="kind")]
-
-
 _DECKS: WeakKeyDictionary[Gallery, dict[tuple[str, str], _Cards]] = WeakKeyDictionary()
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, CommunityConfig, ReceiverConfig, SenderConfig
 from agents.receiver import TrunkReader
-from games import GameConfig, Referential
+from games import GameConfig, Pictionary, Referential
 from games.pictures import PicturesConfig
 from perception import TimmTrunk, uses_judge
 from raster import CanvasConfig
@@ -88,6 +88,18 @@ class Config(BaseModel):
     """How they are measured."""
     probes: tuple[Literal["rate", "iconicity", "prefix"], ...] = ("rate", "iconicity")
     """What is asked of the drawings at the end of a run."""
+
+    @model_validator(mode="after")
+    def _a_hand_draws_what_its_turns_hold(self) -> "Config":
+        if isinstance(self.game, Pictionary):
+            turns, strokes, count = self.game.turns, self.game.strokes, self.sender.strokes.count
+            if count != turns * strokes:
+                told = f"{turns} turns of {strokes} strokes are {turns * strokes}, but sender.strokes.count is {count}"
+                raise ValueError(f"{told}: make them agree")
+            head = self.sender.head.kind
+            if self.game.sees_scores and head != "recurrent":
+                raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
+        return self
 
     @model_validator(mode="after")
     def _the_judge_judges_only(self) -> "Config":

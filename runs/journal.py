@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from games import Play
+from games import Course, Play
 from raster import on_paper
 from runs.drawings import written
 from runs.folder import append_line
@@ -48,10 +48,22 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 "choice": play.choice[mine].tolist(),
                 "probability": _rounded(play.probability[mine], 4),
                 "scores": _rounded(scores, 3),
+                **_turns(play.course, mine),
                 **written(play.strokes[mine]),
             }
         )
     return found
+
+
+def _turns(course: Course | None, mine: torch.Tensor) -> dict[str, Any]:
+    """What a line says of a game of turns: the turn of the answer (from 1); each turn's choice and decision."""
+    if course is None:
+        return {}
+    return {
+        "turn": (course.taken[mine] + 1).tolist(),
+        "choices": course.choices[mine].tolist(),
+        "answer": _rounded(course.answer[mine], 4),
+    }
 
 
 def _rounded(values: torch.Tensor, digits: int) -> Any:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from agents.bias import labels
-from games import Play
+from games import Pictionary, Play
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.config import TrainConfig
@@ -21,6 +21,7 @@ from runs.evidence import gather
 from runs.folder import append_line
 from runs.journal import Journal, Record
 from runs.run import Run
+from runs.turns import mean_turns
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with the step and the newest numbers."""
@@ -77,6 +78,8 @@ class Learner:
             self._note("rate", play.correct.double().mean())
             if len(config.game.parts) > 1:
                 self._note(f"rate/{part}", play.correct.double().mean())
+            if play.course is not None:
+                self._note("turns", play.course.taken.double().mean() + 1)
             self._note_gradient("loss", loss, play)
             for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
                 if each.costs():
@@ -114,11 +117,10 @@ class Learner:
         done = self.run.step + 1
         if done % self.train.log_every and done != self.train.steps:
             return
-        points = play.strokes.points
         norm = cost.new_zeros(())
-        if cost.requires_grad and points.requires_grad:
-            found = torch.autograd.grad(cost, points, retain_graph=True, allow_unused=True, materialize_grads=True)
-            norm = found[0].norm()
+        if cost.requires_grad and all(each.requires_grad for each in play.drawn):
+            found = torch.autograd.grad(cost, play.drawn, retain_graph=True, allow_unused=True, materialize_grads=True)
+            norm = torch.cat([each.flatten() for each in found]).norm()
         self._note(f"gradient/{name}", norm)
 
     def _split(self) -> str:
@@ -166,14 +168,19 @@ class Learner:
 
 
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
-    """Rates on the validation split, each part of the game on its own fixed rounds; and the plays."""
+    """Rates on the validation split, each part of the game on its own fixed rounds; and the plays.
+
+    In a game of turns also how many were used.
+    """
     rates: dict[str, float] = {}
     records = []
     for part in run.game.parts:
         evidence = gather(run, part, "validation", run.config.measure.validation_pools)
         rates[f"rate/{part.label}" if len(run.game.parts) > 1 else "rate"] = evidence.rate()
         records += evidence.records()
-    if len(rates) > 1:
+        if isinstance(part, Pictionary):
+            rates |= {"turns": mean_turns(evidence)}
+    if len(run.game.parts) > 1:
         rates["rate"] = sum(rates.values()) / len(rates)
     return rates, records
 
