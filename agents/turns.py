@@ -12,6 +12,9 @@ from raster.shapes import Float, Tensor
 #: What a sender may be told of the receiver's last scores: see ``Turns.hears``.
 HEARD = 3
 
+#: The decision's network counts so much: with the agents' step size it would hardly learn to tell games apart.
+GAIN = 10.0
+
 
 @dataclass(frozen=True)
 class Turns:
@@ -43,9 +46,9 @@ class Planned:
 class Patience(nn.Module):
     """Whether to wait for more strokes: a small network upon what is certain of the guess, and a number a turn.
 
-    It sees the two best candidates' probabilities and the entropy of all, so it does not know candidates apart and
-    plays with any K. Before it learns, the number of the turn alone decides, such that each turn is as likely to be the
-    last: ``1 / (T - t)`` is the probability of an answer after turn t (from 0).
+    It sees the log-odds of the best candidate, how far its score is above the second's, and the entropy of all, so it
+    does not know candidates apart and plays with any K. Before it learns, the number of the turn alone decides, such
+    that each turn is as likely to be the last: ``1 / (T - t)`` is the probability of an answer after turn t (from 0).
 
     It keeps a moving average of what games cost, for those who learn from samples (REINFORCE's baseline).
 
@@ -59,7 +62,7 @@ class Patience(nn.Module):
 
     def __init__(self, turns: int, width: int = 16) -> None:
         super().__init__()
-        self.first = nn.Linear(3, width)
+        self.first = nn.Linear(3, width)  # then tanh, for log-odds have no bounds
         self.last = nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.last.weight)
         answer = torch.tensor([1.0 / (turns - turn) for turn in range(turns - 1)])
@@ -69,10 +72,13 @@ class Patience(nn.Module):
 
     def forward(self, scores: Float[Tensor, "b k"], turn: int) -> Float[Tensor, " b"]:
         """Logits of waiting after turn ``turn`` (from 0, any but the last) with these scores; above 0 it waits."""
-        chance = scores.softmax(dim=-1)  # [B, K]
-        entropy = -(chance * scores.log_softmax(dim=-1)).sum(dim=-1) / math.log(scores.shape[-1])  # in [0, 1]
-        seen = torch.cat([chance.topk(2, dim=-1).values, entropy[:, None]], dim=-1)  # [B, 3]
-        return self.last(torch.relu(self.first(seen)))[:, 0] + self.turn[turn]
+        log = scores.log_softmax(dim=-1)  # [B, K]
+        best = scores.topk(2, dim=-1)
+        others = scores.scatter(1, best.indices[:, :1], float("-inf")).logsumexp(dim=-1)
+        entropy = -(log.exp() * log).sum(dim=-1) / math.log(scores.shape[-1])  # in [0, 1]
+        first, second = best.values.unbind(dim=-1)
+        seen = torch.stack([(first - others) / 4, (first - second) / 4, entropy], dim=-1)  # [B, 3]
+        return GAIN * self.last(torch.tanh(self.first(seen)))[:, 0] + self.turn[turn]
 
     @torch.no_grad()
     def remember(self, cost: Float[Tensor, ""], keep: float) -> None:

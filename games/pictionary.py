@@ -106,12 +106,23 @@ class Pictionary(BaseModel):
     of the best other candidate, and the entropy of all (each over log K). Needs the head ``recurrent``."""
     learn: Learn = Expected()
     """How the decision to answer is learned."""
+    explore: Schedule = Schedule.of(0.0)
+    """While agents learn, the part of the games that end after any turn alike, whatever the receiver decides (a number,
+    or {from, to, over} steps): without it, turns that nobody waits for are not learned, and so never worth waiting
+    for. At 1 all turns are learned alike, and no decision is."""
 
     @field_validator("price")
     @classmethod
     def _no_reward(cls, value: Schedule) -> Schedule:
         if min(value.ends) < 0:
             raise ValueError(f"a turn cannot cost {min(value.ends):g}: the price is 0 or more")
+        return value
+
+    @field_validator("explore")
+    @classmethod
+    def _a_part(cls, value: Schedule) -> Schedule:
+        if min(value.ends) < 0 or max(value.ends) > 1:
+            raise ValueError(f"explore is a part of the games, from 0 to 1; got {value.ends[0]:g} to {value.ends[1]:g}")
         return value
 
     @property
@@ -167,7 +178,7 @@ class Pictionary(BaseModel):
         every = torch.arange(len(taken), device=taken.device)
         if pair.training:
             there = reached(wait).detach()
-            loss = self._learned(costs, wait, pair.patience, generator)
+            loss = self._learned(costs, wait, pair.patience, generator, self.explore.at(step))
         else:
             there = (torch.arange(self.turns, device=taken.device) <= taken[:, None]).to(wait)
             loss = costs[every, taken]
@@ -182,9 +193,17 @@ class Pictionary(BaseModel):
         return losses + self.price.at(step) * torch.arange(1, turns + 1, device=scores.device)
 
     def _learned(
-        self, costs: Float[Tensor, "b t"], wait: Float[Tensor, "b m"], patience: Patient, generator: torch.Generator
+        self,
+        costs: Float[Tensor, "b t"],
+        wait: Float[Tensor, "b m"],
+        patience: Patient,
+        generator: torch.Generator,
+        explore: float,
     ) -> Float[Tensor, " b"]:
         stop = log_stop(wait)  # [B, T]
+        if explore:
+            even = torch.full_like(stop, math.log(explore / self.turns))
+            stop = torch.logaddexp(stop + math.log1p(-explore), even) if explore < 1 else even
         if isinstance(self.learn, Expected):
             return (stop.exp() * costs).sum(dim=-1)
         noise = torch.rand(len(costs), generator=generator).to(costs)

@@ -180,21 +180,25 @@ def test_every_turn_costs_its_guess_and_the_price_of_all_turns_so_far(gallery: G
     assert torch.allclose(gained, torch.arange(1, T + 1).expand(B, -1).double())
 
 
-def test_the_loss_that_is_learned_is_what_games_cost_on_average(gallery: Gallery) -> None:
-    play = played(gallery, _Toys())
+@pytest.mark.parametrize("explore", [0.0, 0.3])
+def test_the_loss_that_is_learned_is_what_games_cost_on_average(gallery: Gallery, explore: float) -> None:
+    play = played(gallery, _Toys(), explore=explore)
     assert play.course is not None
     costs = pictionary().costs(play.course.scores, play.round.target, 0).detach().numpy()
     answer = play.course.answer.detach().numpy()
     rng, games = np.random.default_rng(0), 40_000
     for game in range(B):
         coins = rng.random((games, T)) < answer[game]  # a coin after every turn; the last one always falls on answer
-        paid = costs[game, coins.argmax(axis=1)]
+        any_turn = rng.random(games) < explore
+        paid = costs[game, np.where(any_turn, rng.integers(T, size=games), coins.argmax(axis=1))]
         error = paid.std() / games**0.5
         assert abs(paid.mean() - float(play.loss[game].detach())) < 4.5 * error + 1e-12
 
 
-@pytest.mark.parametrize("baseline", [0.0, 1.3])
-def test_reinforce_has_the_gradient_of_the_expected_cost_on_average(gallery: Gallery, baseline: float) -> None:
+@pytest.mark.parametrize(("baseline", "explore"), [(0.0, 0.0), (1.3, 0.0), (1.3, 0.3)])
+def test_reinforce_has_the_gradient_of_the_expected_cost_on_average(
+    gallery: Gallery, baseline: float, explore: float
+) -> None:
     # In costs and decisions, game by game: all that is drawn and seen gets its gradient through these.
     toys, many = _Toys(), 50_000
     course = played(gallery, toys).course
@@ -206,7 +210,7 @@ def test_reinforce_has_the_gradient_of_the_expected_cost_on_average(gallery: Gal
         cost = costs.repeat(times, 1).requires_grad_()  # [times B, T]
         wait = course.wait.detach().repeat(times, 1).requires_grad_()  # [times B, T - 1]
         game = pictionary(learn={"kind": learn})
-        loss = game._learned(cost, wait, toys, torch.Generator().manual_seed(0))
+        loss = game._learned(cost, wait, toys, torch.Generator().manual_seed(0), explore)
         grads = torch.autograd.grad(loss.sum(), (cost, wait))
         found.append(torch.cat(grads, dim=1).unflatten(0, (times, B)))
     exact, samples = found[0][0], found[1]
@@ -221,6 +225,17 @@ def test_what_reinforce_draws_learns_through_the_rasteriser(gallery: Gallery) ->
     play = played(gallery, toys, learn={"kind": "reinforce"})
     found = torch.autograd.grad(play.loss.sum(), toys.learned)
     assert all(each.abs().sum() > 0 for each in found)
+
+
+@pytest.mark.parametrize("learn", ["expected", "reinforce"])
+def test_while_all_games_explore_every_turn_is_learned_alike_and_no_decision(gallery: Gallery, learn: str) -> None:
+    toys = _Toys()
+    play = played(gallery, toys, explore={"from": 1, "to": 0, "over": 9}, learn={"kind": learn})
+    found = torch.autograd.grad(play.loss.sum(), toys.learned, allow_unused=True)
+    assert found[0] is not None and found[1] is not None and found[2:] == (None, None)
+    if learn == "expected":
+        assert play.course is not None
+        assert torch.allclose(play.loss, pictionary().costs(play.course.scores, play.round.target, 0).mean(dim=1))
 
 
 def test_a_sampled_cost_is_worth_itself_and_turns_only_by_what_differs_from_the_baseline() -> None:
@@ -332,6 +347,7 @@ def test_scores_are_told_before_every_turn_but_the_first_if_at_all(gallery: Gall
     [
         ({"price": -0.1}, "a turn cannot cost -0.1"),
         ({"price": {"from": 1, "to": -1, "over": 3}}, "a turn cannot cost -1"),
+        ({"explore": 1.5}, "from 0 to 1; got 1.5"),
         ({"turns": 1}, "greater than or equal to 2"),
         ({"strokes": 0}, "greater than or equal to 1"),
         ({"learn": {"kind": "reinforce", "baseline": 1.0}}, "less than 1"),
