@@ -8,6 +8,7 @@ from agents.heads import HeadConfig, StrokesConfig
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
+from agents.turns import Turns
 
 __all__ = [
     "AnyBias",
@@ -26,6 +27,7 @@ __all__ = [
     "SenderConfig",
     "StrokesConfig",
     "Tremor",
+    "Turns",
     "View",
     "bias",
 ]

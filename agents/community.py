@@ -10,9 +10,11 @@ from torch import nn
 
 from agents.bias import Bias
 from agents.eye import Pictures, View
+from agents.heads import Midway
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
+from agents.turns import Patience, Planned, Turns
 from perception import TrunkConfig, Trunks, build_learned
 from raster import CanvasConfig, Strokes
 from raster.shapes import Float, Int, Tensor
@@ -92,6 +94,45 @@ class Pair:
         photos = self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
         return self.receiver.compare(message, photos, pool_of)
 
+    # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
+
+    def begin(self, view: View, generator: torch.Generator) -> Midway | Planned:
+        """The sender looks at ``view`` (B pictures), which it will draw turn by turn."""
+        moment = self._moment("sender", generator)
+        return self.sender.begin(self._see(view, moment), moment)
+
+    def more(
+        self,
+        at: Midway | Planned,
+        canvas: Float[Tensor, "b *ink h w"] | None,
+        count: int,
+        generator: torch.Generator,
+        heard: Float[Tensor, "b heard"] | None = None,
+    ) -> tuple[Strokes, Midway | Planned]:
+        """Its next ``count`` strokes (``Sender.more``); biases move the hand anew in every turn."""
+        moment = self._moment("sender", generator)
+        strokes, at = self.sender.more(at, canvas, count, moment, heard)
+        for each in self.biases:
+            strokes = each.move(strokes, moment)
+        return strokes, at
+
+    def look(self, pool: View, pools: int, generator: torch.Generator) -> Float[Tensor, "g k *places d"]:
+        """The receiver looks at the candidates, once for all turns."""
+        moment = self._moment("receiver", generator)
+        return self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
+
+    def guess(
+        self, canvas: Float[Tensor, "b *ink h w"], photos: Float[Tensor, "g k *places d"], pool_of: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b k"]:
+        """The receiver's scores of candidates that it has looked at (``look``)."""
+        return self.receiver.compare(self.receiver.embed_canvas(canvas), photos, pool_of)
+
+    @property
+    def patience(self) -> Patience:
+        """How the receiver decides whether it waits for more strokes; made for games of turns only."""
+        assert self.receiver.patience is not None, "the community was built without turns"
+        return self.receiver.patience
+
 
 class Community(nn.Module):
     """All agents of a run, and the learned trunks that they share.
@@ -111,15 +152,19 @@ class Community(nn.Module):
         trunks: Trunks,
         seed: int,
         biases: Sequence[Bias] = (),
+        turns: Turns | None = None,
     ) -> None:
         super().__init__()
         self.config = config
+        hears = turns is not None and turns.hears
         self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(Sender(sender, pictures, self._learn, canvas) for _ in range(config.senders))
+            self.senders = nn.ModuleList(
+                Sender(sender, pictures, self._learn, canvas, hears) for _ in range(config.senders)
+            )
             self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks)
+                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
                 for _ in range(config.receivers)
             )
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}

@@ -12,6 +12,7 @@ from agents.eye import Eye, Pictures, View, own_or_borrowed
 from agents.heads import Sight
 from agents.matching import Matching
 from agents.moment import Moment
+from agents.turns import Patience, Turns
 from perception import (
     Convnet,
     ConvnetTrunk,
@@ -109,7 +110,7 @@ class Receiver(nn.Module):
     Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
     cost G x K embeddings and one matrix product, or under ``attention`` B x K small ones (``Matching``). ``inks`` is
     the channels of the canvas: 1, or 3 where senders have colours. ``learn`` gives the modules of trunks that are
-    learned.
+    learned. ``turns`` is there for a game of turns alone, in which it also decides when it has seen enough.
     """
 
     mean: Tensor
@@ -123,6 +124,7 @@ class Receiver(nn.Module):
         trunks: Trunks,
         learn: Callable[[TrunkConfig], nn.Module] = build_learned,
         inks: int = 1,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -163,6 +165,7 @@ class Receiver(nn.Module):
             shapes = [shape for eye in self._eyes() for shape in eye.shapes]
             of_canvas = [(channels, height, width)]
             self.matching = Matching(of_canvas, shapes, config.hidden, wide, config.dims, config.heads)
+        self.patience = None if turns is None else Patience(turns.count)  # last: without it all else starts the same
 
     def _eyes(self) -> list[Eye]:
         return [self.eye] if self.glance is None else [self.eye, self.glance]

@@ -9,6 +9,7 @@ from torch import nn
 from agents.eye import Eye, Pictures, View
 from agents.heads import (
     HeadConfig,
+    Midway,
     OnePass,
     OnePassHead,
     Recurrent,
@@ -19,8 +20,10 @@ from agents.heads import (
     StrokeSet,
 )
 from agents.moment import Moment
+from agents.turns import HEARD, Planned
 from perception import ConvnetTrunk, Level, TimmTrunk, TrunkConfig, build_learned, numbered
-from raster import CanvasConfig, Strokes
+from raster import CanvasConfig, InputError, Strokes
+from raster.shapes import Float, Tensor
 
 
 class SenderConfig(BaseModel):
@@ -58,6 +61,10 @@ class Sender(nn.Module):
         pictures: the gallery, asked for shapes and statistics only.
         learn: gives the module of a trunk that is learned: a new one, or the community's shared one.
         canvas: what is drawn on, for a head that looks at it.
+        hears: whether it is told how the receiver's guess stands, for a game of turns (``more``).
+
+    Raises:
+        InputError: it is to hear, but its head draws all at once.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class Sender(nn.Module):
         pictures: Pictures,
         learn: Callable[[TrunkConfig], nn.Module] = build_learned,
         canvas: CanvasConfig = CanvasConfig(),  # noqa: B008 (frozen)
+        hears: bool = False,
     ) -> None:
         super().__init__()
         self.config = config
@@ -78,7 +86,10 @@ class Sender(nn.Module):
         shapes = [shape for eye in self._eyes() for shape in eye.shapes]
         self.head: OnePass | Recurrent | StrokeSet
         if isinstance(config.head, RecurrentHead):
-            self.head = Recurrent(config.head, config.strokes, shapes, config.hidden, canvas)
+            self.head = Recurrent(config.head, config.strokes, shapes, config.hidden, canvas, HEARD if hears else 0)
+        elif hears:
+            what = f"a sender that sees scores cannot have the head {config.head.kind}, which draws all at once"
+            raise InputError(what, "sender.head", "take kind: recurrent, or leave the scores out")
         elif isinstance(config.head, SetHead):
             self.head = StrokeSet(config.head, config.strokes, shapes, config.hidden)
         else:
@@ -87,6 +98,31 @@ class Sender(nn.Module):
     def draw(self, view: View, moment: Moment) -> Strokes:
         """Draw B pictures; returns strokes with points [B, N, P, 2] in (-1, 1), and what else they are to carry."""
         return self.head.draw(self.see(view, moment), moment)
+
+    def begin(self, view: View, moment: Moment) -> Midway | Planned:
+        """Look at B pictures that are to be drawn turn by turn (``more``)."""
+        sight = self.see(view, moment)
+        return (
+            self.head.set_out(sight) if isinstance(self.head, Recurrent) else Planned(self.head.draw(sight, moment), 0)
+        )
+
+    def more(
+        self,
+        at: Midway | Planned,
+        canvas: Float[Tensor, "b *ink h w"] | None,
+        count: int,
+        moment: Moment,
+        heard: Float[Tensor, "b heard"] | None = None,
+    ) -> tuple[Strokes, Midway | Planned]:
+        """The next ``count`` strokes of B drawings upon a canvas (None: a blank one).
+
+        A recurrent head sees the canvas as it stands and, where it ``hears``, what it is told; the others thought of
+        the whole drawing when they saw the picture, and show the next strokes of it.
+        """
+        if isinstance(at, Planned):
+            return at.more(count)
+        assert isinstance(self.head, Recurrent)
+        return self.head.more(at, canvas, count, moment, heard)
 
     def see(self, view: View, moment: Moment) -> Sight:
         """What the head is given of B pictures; noise is dealt to the vector first, then to the maps."""

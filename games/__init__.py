@@ -1,16 +1,21 @@
 """What is played: how a round is dealt, played and judged."""
 
+from games.config import GameConfig
+from games.course import Course
 from games.distractors import NearestDistractors, RandomDistractors
+from games.pictionary import Pictionary
 from games.play import Game, Play, Players, Round, balanced_accuracy, correct, taken
-from games.referential import GameConfig, Mixture, Referential
+from games.referential import Mixture, Referential
 from games.targets import OneTarget, SeveralTargets
 
 __all__ = [
+    "Course",
     "Game",
     "GameConfig",
     "Mixture",
     "NearestDistractors",
     "OneTarget",
+    "Pictionary",
     "Play",
     "Players",
     "RandomDistractors",

@@ -25,6 +25,10 @@ def multi_margin(scores: Float[Tensor, "b k"], target: Int[Tensor, " b"]) -> Flo
     return hinge(scores, target) / scores.shape[1]
 
 
+OF_ONE_TARGET = {"cross_entropy": cross_entropy, "hinge": hinge, "multi_margin": multi_margin}
+"""Losses of a game's own scores and its one target, by the word that a config uses."""
+
+
 def info_nce(
     scores: Float[Tensor, "b k"], target: Int[Tensor, " b"], pool_of: Int[Tensor, " b"]
 ) -> Float[Tensor, " b"]:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from games.course import Course
 from games.pictures import ConceptView, Gallery, PictureView
 from perception import FrozenTrunk, Trunks
 from raster import CanvasConfig, Strokes
@@ -94,6 +95,7 @@ class Play:
         loss: what each game cost, [B].
         trunks: the run's frozen trunks, for biases that compare in feature space.
         kept: what the bias that is asked for its cost keeps from step to step (``Bias.keeps``), if anything.
+        course: how it went turn by turn, in a game of turns.
     """
 
     round: Round
@@ -104,6 +106,12 @@ class Play:
     loss: Float[Tensor, " b"]
     trunks: Trunks
     kept: nn.Module | None = None
+    course: Course | None = None
+
+    @property
+    def drawn(self) -> tuple[Float[Tensor, "b _ p 2"], ...]:
+        """Control points that costs have a gradient in: ``strokes.points``, or those of each turn."""
+        return (self.strokes.points,) if self.course is None else self.course.drawn
 
     @property
     def label(self) -> Int[Tensor, " b"]:

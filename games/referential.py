@@ -214,12 +214,7 @@ class Referential(BaseModel):
             return losses.binary(scores, round.targets)
         if self.loss == "info_nce":
             return losses.info_nce(scores, round.target, round.pool_of)
-        one = {
-            "cross_entropy": losses.cross_entropy,
-            "hinge": losses.hinge,
-            "multi_margin": losses.multi_margin,
-        }
-        return one[self.loss](scores, round.target)
+        return losses.OF_ONE_TARGET[self.loss](scores, round.target)
 
 
 class Mixture(BaseModel):
@@ -260,6 +255,3 @@ class Mixture(BaseModel):
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
         """Play a round of the part that dealt it."""
         return self.of[round.part].play(pair, round, gallery, canvas, step)
-
-
-GameConfig = Annotated[Referential | Mixture, Field(discriminator="kind")]

@@ -1,5 +1,6 @@
 """The whole of an experiment in one model: what a YAML file may say."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, CommunityConfig, ReceiverConfig, SenderConfig
 from agents.receiver import TrunkReader
-from games import GameConfig, Referential, SeveralTargets
+from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
 from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
 from raster import CanvasConfig
@@ -93,6 +94,18 @@ class Config(BaseModel):
     """What is asked of the drawings at the end of a run."""
 
     @model_validator(mode="after")
+    def _a_hand_draws_what_its_turns_hold(self) -> "Config":
+        if isinstance(self.game, Pictionary):
+            turns, strokes, count = self.game.turns, self.game.strokes, self.sender.strokes.count
+            if count != turns * strokes:
+                told = f"{turns} turns of {strokes} strokes are {turns * strokes}, but sender.strokes.count is {count}"
+                raise ValueError(f"{told}: make them agree")
+            head = self.sender.head.kind
+            if self.game.sees_scores and head != "recurrent":
+                raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
+        return self
+
+    @model_validator(mode="after")
     def _the_judge_judges_only(self) -> "Config":
         trunks: dict[str, TrunkConfig | FrozenTrunk] = {
             "sender.trunk": self.sender.trunk,
@@ -105,7 +118,8 @@ class Config(BaseModel):
                 value = getattr(each, key)
                 if isinstance(value, TimmTrunk):
                     trunks[f"biases.{number}.{key}"] = value
-        for number, part in enumerate(self.game.parts):
+        played: Sequence[Game] = self.game.parts
+        for number, part in enumerate(played):
             trunks |= {f"the trunk of game {number}'s distractors": trunk for trunk, _ in part.reads()}
         for where, trunk in trunks.items():
             if uses_judge(trunk):
@@ -115,7 +129,7 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _the_game_can_be_judged(self) -> "Config":
         for part in self.game.parts:
-            if not isinstance(part.targets, SeveralTargets):
+            if not isinstance(part, Referential) or not isinstance(part.targets, SeveralTargets):
                 continue
             if not self.receiver.threshold:
                 raise ValueError("several targets need a receiver with a threshold: say receiver.threshold: true")

@@ -1,14 +1,14 @@
 """Played games as evidence: measured without learning, with every control beside the rate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from scipy import stats
 
-from games import Game, Play, Referential, balanced_accuracy, correct, taken
+from games import Game, Pictionary, Play, Referential, balanced_accuracy, correct, taken
 from raster import Strokes
 from raster.shapes import Bool, Float, Tensor
 from runs.journal import Record
@@ -58,9 +58,22 @@ def bootstrap_by_pool(pools: list[Bool[Tensor, " b"]], seed: int = 0) -> tuple[f
         right = round(float(rates.mean()) * len(rates))
         interval = stats.binomtest(right, len(rates)).proportion_ci(method="wilson")
         return float(interval.low), float(interval.high)
-    chosen = np.random.default_rng(seed).integers(0, len(rates), (10_000, len(rates)))
-    means = (rates * sizes)[chosen].sum(1) / sizes[chosen].sum(1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    return _resampled(rates, sizes, seed)
+
+
+def bootstrap_of_mean(pools: list[Float[Tensor, " b"]], seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the mean of any number a game has, over pools of games, as ``bootstrap_by_pool``'s of a rate.
+
+    Where every pool has the same mean, so has every sample of them: the interval is that point.
+    """
+    means = np.array([float(pool.double().mean()) for pool in pools])
+    return _resampled(means, np.array([len(pool) for pool in pools], dtype=float), seed)
+
+
+def _resampled(means: np.ndarray, sizes: np.ndarray, seed: int) -> tuple[float, float]:
+    chosen = np.random.default_rng(seed).integers(0, len(means), (10_000, len(means)))
+    found = (means * sizes)[chosen].sum(1) / sizes[chosen].sum(1)
+    low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -126,6 +139,8 @@ class Evidence:
     def untrained(self) -> list[Strokes]:
         """What senders that never learned draw of the same photos (another seed's fresh weights)."""
         run = self.run
+        if isinstance(self.game, Pictionary):
+            return [play.strokes for play in self.strangers]
         fresh = run.build_community(run.config.seed + 1)
         drawn = []
         with torch.no_grad():
@@ -133,6 +148,19 @@ class Evidence:
                 pair = fresh.pair(sender, 0, run.biases, run.step, training=False)
                 drawn.append(pair.draw(play.photo, play.round.generator()))
         return drawn
+
+    @cached_property
+    def strangers(self) -> list[Play]:
+        """The same rounds played with senders that never learned by the receivers that did."""
+        run = self.run
+        fresh = run.build_community(run.config.seed + 1)
+        played = []
+        with torch.no_grad():
+            for play, (sender, receiver) in zip(self.plays, self.pairs, strict=True):
+                stranger = fresh.pair(sender, receiver, run.biases, run.step, training=False)
+                pair = replace(stranger, receiver=run.pair(sender, receiver).receiver)
+                played.append(self.game.play(pair, play.round, run.gallery, run.config.canvas, run.step))
+        return played
 
     @cached_property
     def _answers(self) -> dict[str, list[Float[Tensor, "b k"]]]:
@@ -234,7 +262,7 @@ def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evide
     plays, pairs = [], []
     with torch.no_grad():
         for number in range(pools):
-            assert isinstance(game, Referential)
+            assert isinstance(game, Referential | Pictionary)
             round = game.deal_pool(run.gallery, split, generator).to(run.gallery.device)
             sender, receiver = number % run.config.community.senders, number % run.config.community.receivers
             plays.append(game.play(run.pair(sender, receiver), round, run.gallery, run.config.canvas, run.step))

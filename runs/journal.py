@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from games import Play
+from games import Course, Play
 from raster import on_paper
 from runs.drawings import written
 from runs.folder import append_line
@@ -46,6 +46,7 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 **_judged(play, mine),
                 "probability": _rounded(play.probability[mine], 4),
                 "scores": _rounded(scores, 3),
+                **_turns(play.course, mine),
                 **written(play.strokes[mine]),
             }
         )
@@ -63,6 +64,17 @@ def _judged(play: Play, mine: torch.Tensor) -> dict[str, Any]:
         "targets": [row.nonzero()[:, 0].tolist() for row in round.targets[mine].cpu()],
         "shown": [[picture for picture in row if picture >= 0] for row in shown],
         "taken": [row.nonzero()[:, 0].tolist() for row in play.taken[mine].cpu()],
+    }
+
+
+def _turns(course: Course | None, mine: torch.Tensor) -> dict[str, Any]:
+    """What a line says of a game of turns: the turn of the answer (from 1); each turn's choice and decision."""
+    if course is None:
+        return {}
+    return {
+        "turn": (course.taken[mine] + 1).tolist(),
+        "choices": course.choices[mine].tolist(),
+        "answer": _rounded(course.answer[mine], 4),
     }
 
 

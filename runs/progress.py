@@ -69,15 +69,18 @@ class Progress:
         columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
         if all(row.get("iconicity") is None for _, _, row in rows(summary)):
             columns.remove("iconicity")  # not measured: on a narrow terminal every column counts
+        turns = any("turns" in row for _, _, row in rows(summary))
         narrow = self.console.width < NARROW
         table = Table(title=f"{summary['name']}: on the test split", padding=(0, 0) if narrow else (0, 1))
-        for column in ("game", "pictures", "rate", "95 %", *columns[1:], "n"):
+        for column in ("game", "pictures", "rate", "95 %", *columns[1:], *(["turns"] if turns else []), "n"):
             side: Literal["left", "right"] = "left" if column in ("game", "pictures") else "right"
             # Names and heads may take two lines; the rate and its interval are never cut.
             table.add_column(column, justify=side, overflow="fold", no_wrap=column in ("rate", "95 %", "n"))
         for game, split, row in rows(summary):
             cells = [_percent(row.get(column)) for column in columns]
             cells.insert(1, f"{_percent(row['low'])}-{_percent(row['high'])}")
+            if turns:
+                cells.append(f"{row['turns']:.2f}")
             table.add_row(game, split, *cells, str(row["n"]))
         self.console.print(table)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from agents import Bias, Community, Pair, Receiver, Sender
-from games import Game
+from agents import Bias, Community, Pair, Receiver, Sender, Turns
+from games import Game, Pictionary
 from games.pictures import Gallery, load_gallery
 from perception import ConvnetTrunk, FeatureCache, FrozenTrunk, Trunks, as_frozen, numbered
 from runs.config import Config
@@ -66,8 +66,10 @@ class Run:
 
 def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int) -> Community:
     """Fresh agents on the gallery's device and in the run's precision."""
+    game = config.game
+    turns = Turns(game.turns, game.sees_scores) if isinstance(game, Pictionary) else None
     community = Community(
-        config.community, config.sender, config.receiver, gallery, config.canvas, trunks, seed, config.biases
+        config.community, config.sender, config.receiver, gallery, config.canvas, trunks, seed, config.biases, turns
     )
     dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
     return community.to(device=gallery.device, dtype=dtype)

@@ -4,11 +4,12 @@ from typing import Any
 
 import torch
 
-from games import Referential
+from games import Pictionary, Referential
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
 from runs.run import Run
+from runs.turns import by_turn
 
 HEADLINE = ("artist", "class", "same")
 """The hardest game that was played is the headline; ``same`` is nearly solved by any private scribble."""
@@ -25,6 +26,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         for part in run.game.parts:
             evidence = gather(run, part, split, run.config.measure.test_pools)
             found = _measured(evidence) | _counted(evidence)
+            if isinstance(part, Pictionary):
+                found |= by_turn(evidence)
             if split == "test" and "iconicity" in run.config.probes:
                 found |= _icons(iconicity(evidence))
             if split == "test" and "prefix" in run.config.probes:
@@ -84,7 +87,7 @@ def row(finding: Finding) -> dict[str, Any]:
 
 
 def _counted(evidence: Evidence) -> dict[str, Any]:
-    """How many strokes a drawing has on average, where that is the sender's choice (the sum of their presence)."""
+    """How many strokes a drawing has on average, where agents decide it (the sum of their presence)."""
     present = [play.strokes.presence for play in evidence.plays]
     counts = [each.double().sum(dim=-1) for each in present if each is not None]  # [B] a pool
     return {"strokes": float(torch.cat(counts).mean())} if counts else {}

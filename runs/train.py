@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from agents.bias import labels
-from games import Play
+from games import Pictionary, Play
 from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
@@ -22,6 +22,7 @@ from runs.evidence import gather
 from runs.folder import append_line
 from runs.journal import Journal, Record
 from runs.run import Run
+from runs.turns import mean_turns
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with the step and the newest numbers."""
@@ -97,6 +98,8 @@ class Learner:
                 self._note("balanced", play.balanced)
             if len(config.game.parts) > 1:
                 self._note(f"rate/{part}", play.correct.double().mean())
+            if play.course is not None:
+                self._note("turns", play.course.taken.double().mean() + 1)
             self._note_gradient("loss", loss, play)
             for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
                 if each.costs():
@@ -135,11 +138,10 @@ class Learner:
         done = self.run.step + 1
         if done % self.train.log_every and done != self.train.steps:
             return
-        points = play.strokes.points
         norm = cost.new_zeros(())
-        if cost.requires_grad and points.requires_grad:
-            found = torch.autograd.grad(cost, points, retain_graph=True, allow_unused=True, materialize_grads=True)
-            norm = found[0].norm()
+        if cost.requires_grad and all(each.requires_grad for each in play.drawn):
+            found = torch.autograd.grad(cost, play.drawn, retain_graph=True, allow_unused=True, materialize_grads=True)
+            norm = torch.cat([each.flatten() for each in found]).norm()
         self._note(f"gradient/{name}", norm)
 
     def _split(self) -> str:
@@ -187,7 +189,10 @@ class Learner:
 
 
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
-    """Rates on the validation split, each part of the game on its own fixed rounds; and the plays."""
+    """Rates on the validation split, each part of the game on its own fixed rounds; and the plays.
+
+    In a game of turns also how many were used.
+    """
     rates: dict[str, float] = {}
     balanced: list[float] = []
     records = []
@@ -197,7 +202,9 @@ def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
         records += evidence.records()
         judged = evidence.balanced_rate()
         balanced += [] if judged is None else [judged]
-    if len(rates) > 1:
+        if isinstance(part, Pictionary):
+            rates |= {"turns": mean_turns(evidence)}
+    if len(run.game.parts) > 1:
         rates["rate"] = sum(rates.values()) / len(rates)
     if balanced:
         rates["balanced"] = sum(balanced) / len(balanced)

@@ -2,12 +2,13 @@
 
 from agents.heads.config import HeadConfig, OnePassHead, RecurrentHead, SetHead, StrokesConfig, WidthRange
 from agents.heads.onepass import OnePass
-from agents.heads.recurrent import Recurrent
+from agents.heads.recurrent import Midway, Recurrent
 from agents.heads.sight import Sight
 from agents.heads.stroke_set import StrokeSet
 
 __all__ = [
     "HeadConfig",
+    "Midway",
     "OnePass",
     "OnePassHead",
     "Recurrent",

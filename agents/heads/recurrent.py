@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,21 @@ class Look(nn.Module):
         return torch.relu(self.out(x.flatten(1)))
 
 
+@dataclass(frozen=True)
+class Midway:
+    """A drawing that a recurrent hand has begun.
+
+    Attributes:
+        memory: keys and values of the picture's places, projected once.
+        state: the cell's, [B, width].
+        drawn: strokes that stand already.
+    """
+
+    memory: tuple[Tensor, Tensor]
+    state: Float[Tensor, "b width"]
+    drawn: int
+
+
 class Recurrent(nn.Module):
     """A recurrent cell (GRU) that looks, draws ``per_step`` strokes, and looks again.
 
@@ -63,6 +79,7 @@ class Recurrent(nn.Module):
         shapes: (C, h, w) of each map of a ``Sight``.
         vector: length of its vector.
         canvas: what it draws on.
+        hears: numbers that it is told before it goes on with a drawing; 0 where nobody tells it anything.
     """
 
     attends = True
@@ -74,6 +91,7 @@ class Recurrent(nn.Module):
         shapes: list[tuple[int, int, int]],
         vector: int,
         canvas: CanvasConfig,
+        hears: int = 0,
     ) -> None:
         super().__init__()
         self.config, self.strokes, self.canvas = config, strokes, canvas
@@ -87,23 +105,49 @@ class Recurrent(nn.Module):
         with torch.no_grad():
             self.out.weight.mul_(0.5)
         self.start = nn.Parameter(start(strokes))
+        self.ear = (
+            nn.Linear(hears, width, bias=False) if hears else None
+        )  # last, so that without it all else starts the same
 
     def draw(self, sight: Sight, moment: Moment) -> Strokes:
         """Strokes [B, N] of B pictures, in the order in which they were drawn."""
-        games, size = len(sight.vector), self.canvas.size
-        memory = self.attention.remember(self.places(sight))
-        state = torch.tanh(self.begin(sight.vector))  # [B, width]
-        channels = (3,) if self.strokes.colour else ()
-        canvas = state.new_zeros(games, *channels, size, size)
+        return self.more(self.set_out(sight), None, self.strokes.count, moment)[0]
+
+    def set_out(self, sight: Sight) -> Midway:
+        """Look at B pictures, with the pen in the air."""
+        return Midway(self.attention.remember(self.places(sight)), torch.tanh(self.begin(sight.vector)), 0)
+
+    def more(
+        self,
+        at: Midway,
+        canvas: Float[Tensor, "b *ink h w"] | None,
+        count: int,
+        moment: Moment,
+        heard: Float[Tensor, "b hears"] | None = None,
+    ) -> tuple[Strokes, Midway]:
+        """The next ``count`` strokes (fewer where N is reached) upon a canvas as it stands, and where that leaves it.
+
+        Args:
+            at: what ``set_out`` or the last ``more`` gave.
+            canvas: what is on the paper, whoever put it there; None: nothing.
+            count: how many strokes, 1 or more.
+            moment: schedules and noise.
+            heard: what it is told now, for a head that ``hears``; nothing is like being told zeros.
+        """
+        until, state = min(at.drawn + count, self.strokes.count), at.state
+        if canvas is None:
+            channels = (3,) if self.strokes.colour else ()
+            canvas = state.new_zeros(len(state), *channels, self.canvas.size, self.canvas.size)
+        told = None if self.ear is None or heard is None else self.ear(heard)  # [B, width]
         drawn = []
-        for first in range(0, self.strokes.count, self.config.per_step):
-            found = self.attention(state[:, None], memory)[:, 0]  # [B, width]
+        for first in range(at.drawn, until, self.config.per_step):
+            found = self.attention(state[:, None], at.memory)[:, 0]  # [B, width]
             look = self.look(canvas if self.strokes.colour else canvas[:, None])  # [B, width]
-            state = self.cell(torch.cat([found, look], dim=-1), state)
+            state = self.cell(torch.cat([found, look if told is None else look + told], dim=-1), state)
             raw = self.out(state).unflatten(-1, (self.config.per_step, -1))
-            own = self.start[first : first + self.config.per_step]  # fewer at the end, where N is no multiple
+            own = self.start[first : min(first + self.config.per_step, until)]  # fewer at the end of a turn, perhaps
             strokes = to_strokes(raw[:, : len(own)] + own, self.strokes, moment)
             drawn.append(strokes)
-            if first + self.config.per_step < self.strokes.count:  # nobody looks after the last
+            if first + self.config.per_step < until:  # nobody looks after the last
                 canvas = self.canvas.draw(strokes, moment.step, upon=canvas)
-        return Strokes.cat(drawn, dim=1)
+        return Strokes.cat(drawn, dim=1), Midway(at.memory, state, until)

@@ -55,6 +55,28 @@ def curves(metrics: list[dict[str, Any]]) -> str:
 _NOT_CURVES = {"balanced", "step", "split", "lr", "seconds", "games_per_second"}
 
 
+def turn_curves(rates: dict[str, list[float | None]], shares: list[float], chance: float) -> str:
+    """Rates by turn as lines over the shares of games answered at each, as an SVG data address.
+
+    Args:
+        rates: by what they are called, one a turn; None where there were no games.
+        shares: part of the games that were answered after each turn.
+        chance: rate of a blind guess.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    turns = range(1, len(shares) + 1)
+    axes.bar(turns, shares, color="0.85", label="games answered then")
+    for name, values in rates.items():
+        axes.plot(turns, [float("nan") if each is None else each for each in values], marker="o", ms=4, label=name)
+    axes.axhline(chance, color="0.4", lw=1, ls=":", label="chance")
+    axes.set(xlabel="turn", ylabel="communication rate", ylim=(0, 1.02), xticks=turns)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
 def confusion(counts: np.ndarray, names: list[str]) -> str:
     """A confusion matrix (rows: meant, columns: taken; [C, C] counts) as an SVG data address."""
     from matplotlib.figure import Figure

@@ -16,6 +16,7 @@ from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report.figures import as_data_uri, confusion, curves
+from runs.report.turns import curves_by_turn, strips
 from runs.run import Run
 
 GALLERY = 18
@@ -92,6 +93,11 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         split=split,
         galleries={
             game: choose([line for line in plays if line["game"] == game], pictures, pixels, sigma2) for game in games
+        },
+        turns={
+            game: (curve, strips([line for line in plays if line["game"] == game], pictures, pixels, sigma2))
+            for game in games
+            if (curve := curves_by_turn([line for line in plays if line["game"] == game], _row(summary, split, game)))
         },
         curves=curves(metrics) if metrics else None,
         confusions={game: _confused([line for line in plays if line["game"] == game], pictures) for game in games},
@@ -172,6 +178,12 @@ def _meant(line: Mapping[str, Any], number: int, pictures: dict[str, Any]) -> in
     shown = line["shown"][number]
     label: int = pictures["label"][shown[0] if several(line) else shown]
     return label
+
+
+def _row(summary: dict[str, Any] | None, split: str, game: str) -> dict[str, Any]:
+    """What the summary says of a game on a split; nothing where there is no summary yet."""
+    found = (summary or {}).get("splits", {}).get(split, {}).get(game, {})
+    return found if isinstance(found, dict) else {}
 
 
 def _outcomes(plays: list[dict[str, Any]], pictures: dict[str, Any]) -> list[tuple[int, int]]:

@@ -23,6 +23,7 @@ SMALL = [
     "community.senders=1",
     "community.receivers=1",
 ]
+TURNS = ["game.turns=3", "game.strokes=1"]  # as many turns as strokes are left
 
 
 def test_tiny_ships() -> None:
@@ -42,7 +43,8 @@ def test_a_preset_loads_and_is_written_back(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_made_small_takes_a_step(name: str, tmp_path: Path) -> None:
-    config = load(Config, name, SMALL).config
+    turns = TURNS if load(Config, name).config.game.kind == "pictionary" else []
+    config = load(Config, name, [*SMALL, *turns]).config
     if config.pictures.kind == "emoji":
         if not os.environ.get("LASCAUX_DATA"):
             pytest.skip("LASCAUX_DATA names no folder of ready-made pictures")
