@@ -33,7 +33,7 @@ from runs.train import Learner  # noqa: E402
 from runs.turns import by_turn  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "pictionary.json"
-PRICES = (0.0, 0.05, 0.1, 0.2)
+PRICES = (0.0, 0.05, 0.1, 0.15)
 
 
 def config(price: float, seed: int, steps: int | None, sets: list[str]) -> Config:

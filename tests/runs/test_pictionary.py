@@ -131,8 +131,10 @@ def test_float64_runs(turns: Make, tmp_path: Path) -> None:
 def test_a_dear_turn_makes_receivers_answer_sooner(turns: Make, tmp_path: Path) -> None:
     used = []
     for price in (0.0, 2.0):
-        train = {"steps": 60, "games": 10, "lr": 1e-2, "validate_every": 1000, "checkpoint_every": 1000}
-        run = assemble(turns({"price": price}, train=train), tmp_path, torch.device("cpu"))
+        train = {"steps": 60, "games": 10, "lr": 5e-3, "validate_every": 1000, "checkpoint_every": 1000}
+        # Free turns are worth waiting for only once they are learned: first all explore, then all decide.
+        game = {"price": price, "explore": {"from": 1, "to": 0.2, "over": 10, "start": 40}}
+        run = assemble(turns(game, train=train), tmp_path, torch.device("cpu"))
         learner = Learner(run)
         for _ in range(60):
             learner.step()
