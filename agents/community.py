@@ -65,13 +65,15 @@ class Pair:
             view = each.see(view, moment)
         return view
 
-    def draw(self, view: View, generator: torch.Generator) -> Strokes:
-        """What the sender draws of ``view`` (B pictures): strokes with points [B, N, P, 2]."""
-        moment = self._moment("sender", generator)
-        strokes = self.sender.draw(self._see(view, moment), moment)
+    def _move(self, strokes: Strokes, moment: Moment) -> Strokes:
         for each in self.biases:
             strokes = each.move(strokes, moment)
         return strokes
+
+    def draw(self, view: View, generator: torch.Generator) -> Strokes:
+        """What the sender draws of ``view`` (B pictures): strokes with points [B, N, P, 2]."""
+        moment = self._moment("sender", generator)
+        return self._move(self.sender.draw(self._see(view, moment), moment), moment)
 
     def score(
         self,
@@ -91,8 +93,7 @@ class Pair:
         """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
         moment = self._moment("receiver", generator)
         message = self.receiver.embed_photos(self._see(shown, moment), moment)
-        photos = self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
-        return self.receiver.compare(message, photos, pool_of)
+        return self.receiver.compare(message, self.look(pool, pools, generator), pool_of)
 
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
@@ -112,12 +113,10 @@ class Pair:
         """Its next ``count`` strokes (``Sender.more``); biases move the hand anew in every turn."""
         moment = self._moment("sender", generator)
         strokes, at = self.sender.more(at, canvas, count, moment, heard)
-        for each in self.biases:
-            strokes = each.move(strokes, moment)
-        return strokes, at
+        return self._move(strokes, moment), at
 
     def look(self, pool: View, pools: int, generator: torch.Generator) -> Float[Tensor, "g k *places d"]:
-        """The receiver looks at the candidates, once for all turns."""
+        """The receiver looks at the candidates: [G, K, D], or [G, K, L, D] of places where it attends."""
         moment = self._moment("receiver", generator)
         return self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
 

@@ -22,6 +22,7 @@ settle()
 
 import torch  # noqa: E402 (after settle, which torch's threads read)
 from _cases import about  # noqa: E402
+from scipy import stats  # noqa: E402
 from torchvision.utils import save_image  # noqa: E402
 
 from raster import on_paper  # noqa: E402
@@ -102,15 +103,8 @@ def _is(key: str, preset: str) -> bool:
     return key.rpartition(", seed ")[0] == preset
 
 
-def _percent(runs: list[dict[str, Any]], key: str) -> str:
-    values = [100 * run[key] for run in runs]
-    return f"{statistics.fmean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
 def interval(runs: list[dict[str, Any]], key: str) -> tuple[float, float, float]:
     """Mean over seeds and its 95 % interval (Student's t over seeds), in percent."""
-    from scipy import stats
-
     values = [100 * run[key] for run in runs]
     mean = statistics.fmean(values)
     if len(values) < 2:

@@ -46,8 +46,7 @@ def in_parts(network: Network, x: Tensor, parameters: Iterable[nn.Parameter]) ->
     if torch.is_grad_enabled() and (x.requires_grad or learned):
         joined: tuple[Tensor, ...] = _InParts.apply(network, threads, x, *learned)
         return joined
-    with torch.inference_mode(torch.is_inference_mode_enabled()):
-        return _joined(_each(lambda part: _unrecorded(network, part), x.chunk(threads)))
+    return _joined(_each(lambda part: _unrecorded(network, part), x.chunk(threads)))
 
 
 def _transformed() -> bool:

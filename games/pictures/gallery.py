@@ -36,14 +36,17 @@ class PictureView:
 
     def __getitem__(self, item: int | slice | Tensor) -> "PictureView":
         """The view of some of its pictures; an int gives a view of one."""
+        item = self._rows(item)
+        look = None if self._look is None else (lambda: self.pixels()[item])
+        return PictureView(self.gallery, self.index[item], look)
+
+    def _rows(self, item: int | slice | Tensor) -> slice | Tensor:
+        """What was asked for as something that keeps the first dimension, on the gallery's device."""
         if isinstance(item, int):
             if not -len(self) <= item < len(self):
                 raise IndexError(f"picture {item} of a view of {len(self)}")
-            item = slice(item, item + 1 if item != -1 else None)
-        if isinstance(item, Tensor):
-            item = item.to(self.index.device)
-        look = None if self._look is None else (lambda: self.pixels()[item])
-        return PictureView(self.gallery, self.index[item], look)
+            return slice(item, item + 1 if item != -1 else None)
+        return item.to(self.index.device) if isinstance(item, Tensor) else item
 
     def pixels(self) -> Float[Tensor, "b 3 h w"]:
         """The pictures, float32 in [0, 1], [B, 3, H, W]."""

@@ -18,12 +18,7 @@ class MixedView(PictureView):
 
     def __getitem__(self, item: int | slice | Tensor) -> "MixedView":
         """The view of some of its pictures; an int gives a view of one."""
-        if isinstance(item, int):
-            if not -len(self) <= item < len(self):
-                raise IndexError(f"picture {item} of a view of {len(self)}")
-            item = slice(item, item + 1 if item != -1 else None)
-        if isinstance(item, Tensor):
-            item = item.to(self.index.device)
+        item = self._rows(item)
         return MixedView([view[item] for view in self._views], self._choice[item])
 
     def pixels(self) -> Float[Tensor, "b 3 h w"]:
