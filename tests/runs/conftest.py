@@ -1,6 +1,7 @@
 """A run that takes a second: digits, small canvas, learned convnets."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from runs.config import Config
 from runs.run import Run
 from runs.start import launch
+from runs.train import Learner
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -62,3 +64,29 @@ def finished(small: Callable[..., Config], tmp_path_factory: pytest.TempPathFact
     """The small run with every probe but the judge's, finished. Look, do not write."""
     config = small(probes=["rate", "prefix"], measure={"test_pools": 4})
     return launch(config, tmp_path_factory.mktemp("finished") / "run", progress=False, device="cpu")
+
+
+class _Killed(BaseException):
+    """What SIGKILL leaves."""
+
+
+@pytest.fixture
+def whole_and_resumed(tmp_path: Path) -> Callable[[Config, int], tuple[Run, Run]]:
+    """Runs a config to its end, and once more killed before a step and then resumed."""
+
+    def make(config: Config, died_at: int) -> tuple[Run, Run]:
+        whole = launch(config, tmp_path / "whole", progress=False, device="cpu")
+        step = Learner.step
+
+        def dying(self: Learner) -> object:
+            if self.run.step == died_at:
+                raise _Killed
+            return step(self)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Learner, "step", dying)
+            with pytest.raises(_Killed):
+                launch(config, tmp_path / "killed", progress=False, device="cpu")
+        return whole, launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
+
+    return make

@@ -183,13 +183,9 @@ def test_a_study_takes_the_games_of_one_target_and_says_so_where_there_are_none(
     assert "\n" not in str(caught.value)
 
 
-class _Killed(BaseException):
-    """What SIGKILL leaves."""
-
-
 @pytest.mark.slow
 def test_a_killed_run_of_these_games_goes_on_bit_for_bit(
-    small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Make, whole_and_resumed: Callable[[Config, int], tuple[Run, Run]]
 ) -> None:
     near = {"kind": "nearest", "trunk": TRUNK, "level": 2, "about": "pool"}
     game = {
@@ -197,19 +193,7 @@ def test_a_killed_run_of_these_games_goes_on_bit_for_bit(
         "of": [SEVERAL, {"kind": "referential", "candidates": 5, "loss": "info_nce", "distractors": near}],
     }
     config = several(small, game=game, pictures={"size": 32}, biases=[{"kind": "augment", "versions": 2}])
-    whole = launch(config, tmp_path / "whole", progress=False, device="cpu")
-    step = Learner.step
-
-    def dying(self: Learner) -> object:
-        if self.run.step == 3:
-            raise _Killed
-        return step(self)
-
-    monkeypatch.setattr(Learner, "step", dying)
-    with pytest.raises(_Killed):
-        launch(config, tmp_path / "killed", progress=False, device="cpu")
-    monkeypatch.undo()
-    resumed = launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
+    whole, resumed = whole_and_resumed(config, 3)
     one, two = (dict(run.community.named_parameters()) for run in (whole, resumed))
     assert one.keys() == two.keys() and all(torch.equal(value, two[name]) for name, value in one.items())
     assert {**read_json(whole.folder.summary), "minutes": 0} == {**read_json(resumed.folder.summary), "minutes": 0}

@@ -77,27 +77,11 @@ def test_every_part_of_both_agents_learns(turns: Make, tmp_path: Path, changes: 
     assert 1 <= means["turns"] <= 3 and means["gradient/loss"] > 0 and means["gradient/ink"] > 0
 
 
-class _Killed(BaseException):
-    """What SIGKILL leaves."""
-
-
 def test_a_killed_run_goes_on_bit_for_bit_baseline_included(
-    turns: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    turns: Make, whole_and_resumed: Callable[[Config, int], tuple[Run, Run]]
 ) -> None:
     config = turns({"learn": {"kind": "reinforce"}, "sees_scores": True, "price": {"from": 0, "to": 1, "over": 5}})
-    whole = launch(config, tmp_path / "whole", progress=False, device="cpu")
-    step = Learner.step
-
-    def dying(self: Learner) -> object:
-        if self.run.step == 5:
-            raise _Killed
-        return step(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", dying)
-        with pytest.raises(_Killed):
-            launch(config, tmp_path / "killed", progress=False, device="cpu")
-    resumed = launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
+    whole, resumed = whole_and_resumed(config, 5)
     one, two = (checkpoint.weights_of(run.community) for run in (whole, resumed))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
     assert float(one["receivers.0.patience.mean"]) != 0 and float(one["receivers.0.patience.count"]) == 6
