@@ -104,27 +104,11 @@ def test_a_bias_that_keeps_something_leaves_the_agents_first_weights_as_they_wer
     assert all(torch.equal(value, keeping[key]) for key, value in plain.items())
 
 
-class _Killed(BaseException):
-    """What SIGKILL leaves."""
-
-
 def test_a_killed_run_goes_on_exactly_with_what_its_biases_kept(
-    small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Make, whole_and_resumed: Callable[[Config, int], tuple[Run, Run]]
 ) -> None:
     config = small(biases=KEEPING)
-    whole = launch(config, tmp_path / "whole", progress=False, device="cpu")
-    step = Learner.step
-
-    def dying(self: Learner) -> object:
-        if self.run.step == 5:
-            raise _Killed
-        return step(self)
-
-    monkeypatch.setattr(Learner, "step", dying)
-    with pytest.raises(_Killed):
-        launch(config, tmp_path / "killed", progress=False, device="cpu")
-    monkeypatch.undo()
-    resumed = launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
+    whole, resumed = whole_and_resumed(config, 5)
     one, two = (checkpoint.weights_of(run.community) for run in (whole, resumed))
     assert one.keys() == two.keys()
     assert all(torch.equal(value, two[key]) for key, value in one.items())

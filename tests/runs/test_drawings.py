@@ -265,28 +265,12 @@ def test_a_study_is_exported_from_a_coloured_run(coloured: Run, tmp_path: Path) 
 # Resume
 
 
-class _Killed(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("head", ["recurrent", "set"])
 def test_a_killed_run_of_another_head_goes_on_bit_for_bit(
-    small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+    small: Make, whole_and_resumed: Callable[[Config, int], tuple[Run, Run]], head: str
 ) -> None:
     config = small(sender={"head": HEADS[head], "strokes": {"kind": "quadratic", "count": 3, **ALL}})
-    whole = launch(config, tmp_path / "whole", progress=False, device="cpu")
-    step = Learner.step
-
-    def dying(self: Learner) -> object:
-        if self.run.step == 3:
-            raise _Killed
-        return step(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", dying)
-        with pytest.raises(_Killed):
-            launch(config, tmp_path / "killed", progress=False, device="cpu")
-    resumed = launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
+    whole, resumed = whole_and_resumed(config, 3)
     weights, others = (checkpoint.weights_of(run.community) for run in (whole, resumed))
     assert all(torch.equal(value, others[key]) for key, value in weights.items())
     for name in ("plays/train.jsonl", "plays/validation.jsonl", "plays/test.jsonl"):

@@ -11,7 +11,6 @@ from perception import Trunk
 from runs import checkpoint
 from runs.config import Config
 from runs.run import Run, assemble
-from runs.start import launch
 from runs.train import Learner, by_pace
 
 Make = Callable[..., Config]
@@ -37,28 +36,12 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return {key: each.clone() for key, each in checkpoint.weights_of(run.community).items()}
 
 
-class _Killed(BaseException):
-    """What SIGKILL leaves: nothing is saved on the way out."""
-
-
 @pytest.mark.parametrize("trunk", [LEARNED, SHARED])
 def test_a_killed_run_goes_on_bit_for_bit(
-    small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trunk: dict[str, Any]
+    small: Make, whole_and_resumed: Callable[[Config, int], tuple[Run, Run]], trunk: dict[str, Any]
 ) -> None:
     keys = config(small, trunk, train={"steps": 4})
-    whole = launch(keys, tmp_path / "whole", progress=False, device="cpu")
-    step = Learner.step
-
-    def dying(self: Learner) -> object:
-        if self.run.step == 3:
-            raise _Killed
-        return step(self)
-
-    monkeypatch.setattr(Learner, "step", dying)
-    with pytest.raises(_Killed):
-        launch(keys, tmp_path / "killed", progress=False, device="cpu")
-    monkeypatch.undo()
-    again = launch(keys, tmp_path / "killed", resume=True, progress=False, device="cpu")
+    whole, again = whole_and_resumed(keys, 3)
     one, two = weights(whole), weights(again)
     assert one.keys() == two.keys() and any(".pyramid." in key for key in one)
     assert [key for key in one if not torch.equal(one[key], two[key])] == []
