@@ -1,4 +1,4 @@
-"""Kernels called outside the interpreter's lock, from a few threads of our own.
+"""Kernels called outside the interpreter's lock, from a few threads of our own, with denormal numbers taken for 0.
 
 Not numba's ``parallel=True``: see "numba beside torch" in docs/raster.md. Work is cut by shape alone and each
 piece writes what no other piece writes, so the bits do not depend on the number of threads.
@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import torch
@@ -21,18 +22,35 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)
 
 
+@cache
+def _modes() -> tuple[Callable[[], int], Callable[[int], None]]:
+    from raster import _cpu_lanes  # which brings numba
+
+    return _cpu_lanes.flush_denormals, _cpu_lanes.restore_denormals
+
+
+def _flushed(kernel: Callable[..., None], *args: Any) -> None:
+    """Calls a kernel with denormal numbers taken for 0 in this thread, and only meanwhile."""
+    flush, restore = _modes()
+    before = flush()
+    try:
+        kernel(*args)
+    finally:
+        restore(before)
+
+
 def spread(kernel: Callable[..., None], tasks: int, work: int, *args: Any) -> None:
     """Calls ``kernel(*args, first, last)`` so that tasks 0..tasks are done, on as many threads as torch uses."""
     threads = min(torch.get_num_threads(), tasks)
     if threads <= 1 or work < ALONE:
-        kernel(*args, 0, tasks)
+        _flushed(kernel, *args, 0, tasks)
         return
     chunk = -(-tasks // (4 * threads))
     starts = itertools.count(0, chunk)  # next() is atomic under the interpreter's lock
 
     def take() -> None:
         while (first := next(starts)) < tasks:
-            kernel(*args, first, min(first + chunk, tasks))
+            _flushed(kernel, *args, first, min(first + chunk, tasks))
 
     pool = _pools.get(threads)
     if pool is None:

@@ -1,6 +1,7 @@
 """The CPU kernels against the reference, and what they promise about torch, threads, bits and memory."""
 
 import math
+import platform
 import resource
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import _op, reference
+from raster._pool import _flushed
 from raster.reference import FAR, HALF, TENT
 
 COMPOSITIONS, RESPONSES = ["softor", "over", "max", "sum"], ["gaussian", "linear", "hard"]
@@ -240,6 +242,24 @@ def test_a_call_leaves_the_threads_of_torch_alone(threads: None) -> None:
             drawn(strokes("over", 40, 12, k, 1, (32, 32), 1), (32, 32), "over")
             assert torch.get_num_threads() == count
             assert sum(thread.name.startswith("raster") for thread in threading.enumerate()) <= 3
+
+
+def test_denormal_numbers_are_nothing_to_the_kernels_and_stay_what_they_are_to_everybody_else() -> None:
+    def product() -> float:
+        return float(torch.tensor(1e-20) * torch.tensor(1e-20))
+
+    found = []
+    _flushed(lambda: found.append(product()))
+    with pytest.raises(ValueError, match="in the kernel"):
+        _flushed(_fails)
+    x86 = platform.machine().lower() in {"x86_64", "amd64"}
+    assert found == [0.0] if x86 else found[0] > 0
+    drawn(strokes("softor", 2, 4, 2, 1, (16, 16), 0), (16, 16), "softor")
+    assert product() > 0
+
+
+def _fails() -> None:
+    raise ValueError("in the kernel")
 
 
 @pytest.mark.parametrize("compose", COMPOSITIONS)
