@@ -3,6 +3,7 @@
 import contextlib
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,20 @@ def read_picture(path: Path, size: int, fit: Fit = "crop") -> NDArray[np.uint8]:
     Raises:
         InputError: it is no picture, damaged, smaller than 8 pixels a side or larger than 80 million pixels.
     """
+    return _read(path, (size, size), lambda rgb: square(rgb, size, fit))
+
+
+def read_squeezed(path: Path, width: int, height: int) -> NDArray[np.uint8]:
+    """The whole of a picture file as [height, width, 3], squeezed to that shape; otherwise as `read_picture`."""
+    resized = (width, height)
+    return _read(
+        path,
+        resized,
+        lambda rgb: rgb if rgb.size == resized else rgb.resize(resized, Image.Resampling.BILINEAR, reducing_gap=3.0),
+    )
+
+
+def _read(path: Path, size: tuple[int, int], fitted: Callable[[Image.Image], Image.Image]) -> NDArray[np.uint8]:
     if not path.is_file():  # a pipe would be waited for without end
         raise InputError("this is not a file, or a link to nowhere", path, _REPLACE)
     with warnings.catch_warnings():
@@ -31,13 +46,13 @@ def read_picture(path: Path, size: int, fit: Fit = "crop") -> NDArray[np.uint8]:
         try:
             with Image.open(path) as picture:
                 _check_sides(picture.width, picture.height, path)
-                picture.draft("RGB", (2 * size, 2 * size))  # lets JPEGs be decoded small; others ignore it
+                picture.draft("RGB", (2 * size[0], 2 * size[1]))  # lets JPEGs be decoded small; others ignore it
                 picture.load()
                 upright: Image.Image = picture
                 # Broken EXIF is no reason to refuse a picture: it stays as it lies.
                 with contextlib.suppress(struct.error, SyntaxError, ValueError, TypeError, KeyError, OSError):
                     upright = ImageOps.exif_transpose(picture)
-                return np.asarray(square(to_rgb(upright), size, fit))
+                return np.asarray(fitted(to_rgb(upright)))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise _too_large(path) from error
         except UnidentifiedImageError as error:
