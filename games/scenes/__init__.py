@@ -8,11 +8,14 @@ from games.scenes.camera import Camera
 from games.scenes.layout import Scenes, make_scenes, read_scenes, write_scenes
 from games.scenes.render import Rendered, render
 from games.scenes.scene import Scene, Thing, boxes_of, from_set, to_sets
+from games.scenes.sprites import sprites
+from games.scenes.toys import Numbering, multisets, numbered_rightly, numbering, points_of, polygons
 from games.scenes.world import Made, WorldConfig, make
 
 __all__ = [
     "Camera",
     "Made",
+    "Numbering",
     "Rendered",
     "Scene",
     "Scenes",
@@ -22,8 +25,14 @@ __all__ = [
     "from_set",
     "make",
     "make_scenes",
+    "multisets",
+    "numbered_rightly",
+    "numbering",
+    "points_of",
+    "polygons",
     "read_scenes",
     "render",
+    "sprites",
     "to_sets",
     "write_scenes",
 ]
