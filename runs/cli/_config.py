@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runs.cli._options import Plugins, Sets, Source
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 app = typer.Typer(help="Show what a config says, and what it may say.", no_args_is_help=True)
 
@@ -34,11 +37,21 @@ def show(
     from runs.plugins import import_plugins
 
     import_plugins(plugin)
-    from runs.config import Config
     from runs.loading import dump, load
 
-    loaded = load(Config, source, sets)
+    loaded = load(_model(source), source, sets)
     typer.echo(dump(loaded.config, loaded if where else None), nl=False)
+
+
+def _model(source: str) -> "type[BaseModel]":
+    """What a preset configures: `lascaux draw`, where its name says so, or else a run."""
+    if source.split("/")[0] == "draw":
+        from runs.draw import DrawConfig
+
+        return DrawConfig
+    from runs.config import Config
+
+    return Config
 
 
 @app.command("schema")
