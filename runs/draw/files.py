@@ -108,13 +108,13 @@ def save_strokes(sheet: Sheet, path: Path) -> None:
     named = {name: getattr(strokes, name) for name in ("points", *_CARRIED)}
     tensors = {name: value.clone().contiguous() for name, value in named.items() if value is not None}
     told = {
-        "format": _FORMAT,
         "kind": strokes.kind,
         "knots": strokes.knots,
-        "canvas": sheet.canvas.model_dump_json(by_alias=True),
-        "paper": json.dumps(sheet.paper),
+        "canvas": sheet.canvas.model_dump(mode="json", by_alias=True),
+        "paper": sheet.paper,
     }
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, told))
+    # One key: the order of several is another one in every process, and equal drawings should be equal files.
+    write_atomic(path, lambda temporary: save_file(tensors, temporary, {_FORMAT: json.dumps(told)}))
 
 
 def load_strokes(path: Path | str) -> Sheet:
@@ -124,13 +124,14 @@ def load_strokes(path: Path | str) -> Sheet:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no plain dict)
-        if told.get("format") != _FORMAT:
+        if _FORMAT not in metadata:
             raise ValueError("it holds no strokes of lascaux")
-        paper = json.loads(told["paper"])
+        told = json.loads(metadata[_FORMAT])
+        paper = told["paper"]
         strokes = Strokes(kind=told["kind"], knots=told["knots"], **tensors)
-        canvas = CanvasConfig.model_validate_json(told["canvas"])
+        canvas = CanvasConfig.model_validate(told["canvas"])
         return Sheet(strokes, canvas, None if paper is None else tuple(float(ink) for ink in paper))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError("no such file of strokes", path, "give one that `lascaux draw` wrote") from error
