@@ -57,6 +57,7 @@ def _model(source: str) -> "type[BaseModel]":
 @app.command("schema")
 def schema(
     plugin: Plugins,
+    draw: Annotated[bool, typer.Option("--draw", help="Of `lascaux draw` instead of a run.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/config.md instead.")] = False,
     update: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table between the marks of this page.")
@@ -66,9 +67,7 @@ def schema(
     from runs.plugins import import_plugins
 
     import_plugins(plugin)
-    from runs.config import Config
-
-    found = Config.model_json_schema()
+    found = _model("draw" if draw else "").model_json_schema()
     if update is not None:
         from runs.cli._reference import refreshed
 

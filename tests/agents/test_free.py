@@ -217,7 +217,6 @@ def test_an_svg_is_begun_with_as_it_is_and_what_is_not_read_is_told(gallery: Gal
 
 def test_an_svg_without_strokes_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     (tmp_path / "none.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"></svg>')
-    one = gallery.view(torch.arange(1))
     with pytest.raises(InputError, match=r"no strokes in it \(.*none.svg\)"):
         begin(
             SvgStart(path=str(tmp_path / "none.svg")), FreeConfig(), gallery.view(torch.arange(1)), gallery.trunks, [0]

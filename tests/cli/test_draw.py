@@ -89,7 +89,7 @@ def test_what_an_svg_holds_that_is_not_read_is_told() -> None:
     )
     result = called("box.png", "--preset", "draw/lines", *SETS, "--set", "start={kind: svg, path: start.svg}")
     assert result.exit_code == 0, result.output
-    assert "left out: text (1)" in result.stderr
+    assert "left out: <text> (1)" in result.stderr
 
 
 def test_a_bias_that_has_nobody_to_work_on_is_told() -> None:
@@ -119,6 +119,7 @@ def test_a_preset_made_small_draws(name: str) -> None:
     assert called("box.png", "--preset", name, *(word for each in small for word in ("--set", each))).exit_code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_says_how_to_go_on_and_leaves_a_drawing(here: Path) -> None:
     sets = [word for each in ["steps=100000", "film.format=none", "patience=100000"] for word in ("--set", each)]
     command = [sys.executable, "-m", "runs.cli", "draw", "box.png", "--preset", "draw/lines", *SETS[:4], *sets]
