@@ -19,14 +19,21 @@ def worth(total: Float[Tensor, " m"], weights: Float[Tensor, "m n"]) -> Float[Te
         total: what the drawings cost.
         weights: a weight of 1 a stroke, with which they were drawn.
     """
-    (slope,) = torch.autograd.grad(total.sum(), weights, retain_graph=True)
-    return -slope
+    return -_slope(total, weights)
 
 
 def wanting(total: Float[Tensor, " m"], canvas: Float[Tensor, "m *ink h w"]) -> Float[Tensor, "m h w"]:
     """Where more ink (of any colour: less, too) would lower the cost, and how much: not negative."""
-    (slope,) = torch.autograd.grad(total.sum(), canvas, retain_graph=True)
+    slope = _slope(total, canvas)
     return blur(shade(slope.abs()) if canvas.ndim == 4 else (-slope).clamp(min=0), _AROUND)
+
+
+def _slope(total: Float[Tensor, " m"], at: Tensor) -> Tensor:
+    """The gradient of all costs in a tensor; 0 where none of them looks at it (``inside`` sees no canvas)."""
+    if not total.requires_grad:
+        return torch.zeros_like(at)
+    (slope,) = torch.autograd.grad(total.sum(), at, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return slope
 
 
 def idle(worths: Float[Tensor, "m n"], share: float, below: float) -> Bool[Tensor, "m n"]:

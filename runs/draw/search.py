@@ -70,7 +70,8 @@ class Search:
             self.frames.append((self.step, {name: value.detach().clone() for name, value in studio.free.raw.items()}))
         look = studio.look(self.step, self.dealing)
         self.optimiser.zero_grad(set_to_none=True)
-        look.total.sum().backward()
+        if look.total.requires_grad:  # lines have no bends: alone, ``smooth`` asks nothing of them
+            look.total.sum().backward()
         studio.trunks.forget()
         share = self.lr_at(self.step)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
@@ -199,9 +200,9 @@ class Search:
         free.replant(which, fresh)
         for name in self.names:
             if name != "paper":
-                for moment in ("exp_avg", "exp_avg_sq"):
-                    values = self.optimiser.state[free.raw[name]][moment]
-                    values[which] = 0.0
+                state = self.optimiser.state.get(free.raw[name], {})  # none where no cost has moved it yet
+                for moment in state.keys() & {"exp_avg", "exp_avg_sq"}:
+                    state[moment][which] = 0.0
 
     def _moved(self, look: Look) -> tuple[Bool[Tensor, "m n"], Float[Tensor, "m h w"]]:
         moving = self.config.relocate

@@ -108,6 +108,12 @@ def test_a_bias_that_was_written_for_a_game_works_here(small: Small, photos: lis
     assert next(iter(search.costs)) == bias["kind"]
 
 
+@pytest.mark.parametrize("kind", ["inside", "smooth", "brevity"])
+def test_a_cost_that_sees_no_canvas_is_enough(small: Small, photos: list[Path], kind: str) -> None:
+    search = searched(small(biases=[{"kind": kind}], steps=8), photos)
+    assert search.best.isfinite().all()
+
+
 def test_photos_pass_a_trunk_once_and_drawings_once_a_step(small: Small, photos: list[Path]) -> None:
     like = {"kind": "likeness", "trunk": TRUNK, "levels": [0, 1]}
     config = small(biases=[like], canvas={"size": 32}, steps=4, look_every=4, relocate=None)
