@@ -10,7 +10,7 @@ from games.pictures import Gallery, PictureView
 from games.play import Play, Round
 from perception import FrozenTrunk
 from raster import CanvasConfig, InputError, Strokes
-from raster.shapes import Tensor
+from raster.shapes import Float, Tensor
 
 
 @runtime_checkable
@@ -22,6 +22,30 @@ class Drawer(Protocol):
     def paper(self) -> Tensor | None:
         """The ink of each paper, broadcasting with the canvas; None for white paper."""
         ...
+
+
+class StillView(PictureView):
+    """The same pictures step after step: pixels and features are looked up, and made float32, once."""
+
+    def __init__(self, gallery: Gallery, index: Tensor) -> None:
+        super().__init__(gallery, index)
+        self._features: dict[tuple[FrozenTrunk, int], Tensor] = {}
+        self._pixels: Tensor | None = None
+
+    def __getitem__(self, item: int | slice | Tensor) -> PictureView:
+        if isinstance(item, slice) and item.indices(len(self)) == (0, len(self), 1):
+            return self  # biases that compare a part of the games take all of them here
+        return super().__getitem__(item)
+
+    def pixels(self) -> Float[Tensor, "b 3 h w"]:
+        if self._pixels is None:
+            self._pixels = super().pixels()
+        return self._pixels
+
+    def features(self, trunk: FrozenTrunk, level: int) -> Float[Tensor, "b c h w"]:
+        if (trunk, level) not in self._features:
+            self._features[trunk, level] = super().features(trunk, level)
+        return self._features[trunk, level]
 
 
 @dataclass(frozen=True)
@@ -50,13 +74,22 @@ class Drawing:
             seed=seed,
         )
 
-    def play(self, hand: Drawer, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
+    def play(
+        self,
+        hand: Drawer,
+        round: Round,
+        gallery: Gallery,
+        canvas: CanvasConfig,
+        step: int,
+        photo: PictureView | None = None,
+    ) -> Play:
         """Draw, and put it on paper with the sigma2 of this step.
 
         Strokes with a width of their own are as much wider as the schedule's sigma2 is above its end, so that a
-        schedule that begins soft does so for them too.
+        schedule that begins soft does so for them too. ``photo`` is the view of what is shown, where the caller keeps
+        one from play to play (``StillView``).
         """
-        photo = round.photo(gallery)
+        photo = round.photo(gallery) if photo is None else photo
         strokes = hand.draw(photo, round.generator())
         drawn = strokes
         if strokes.width is not None and not canvas.sigma2.constant:

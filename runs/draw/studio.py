@@ -12,7 +12,7 @@ from torch import nn
 from agents import Bias, Free, FreeHand
 from agents.bias import labels
 from agents.starts import begin
-from games import Drawing, Play
+from games import Drawing, Play, StillView
 from games.pictures import Album, Gallery, SplitConfig
 from games.pictures.images import read_picture
 from perception import FrozenTrunk, Trunks
@@ -95,6 +95,7 @@ class Studio:
         self.biases: Sequence[Bias] = config.biases
         self.labels = labels(self.biases)
         self._galleries: dict[int, Gallery] = {}
+        self._photos: dict[int, StillView] = {}
         self.told: list[str] = []
         seeds = [config.seed + 7919 * number for number in range(config.seeds)]
         start = begin(
@@ -152,7 +153,8 @@ class Studio:
         hand = FreeHand(self.free, self.biases, step, training=not final)
         weights = hand.weigh() if weigh else None
         round = self.game.deal(gallery, "train", self.drawings, seed).to(self.device)
-        play = self.game.play(hand, round, gallery, config.canvas.model_copy(update={"size": size}), at)
+        photo = self._photos.setdefault(size, StillView(gallery, round.shown))
+        play = self.game.play(hand, round, gallery, config.canvas.model_copy(update={"size": size}), at, photo)
         total = play.canvas.new_zeros(self.drawings)
         costs = {}
         for number, (name, each) in enumerate(zip(self.labels, self.biases, strict=True)):
