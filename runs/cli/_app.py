@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _pictures, _runs, _study
+from runs.cli import _bias, _config, _pictures, _runs, _study, _trace
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -71,6 +71,7 @@ def _everywhere(
 app.command("run")(_runs.run)
 app.command("report")(_runs.report)
 app.command("probe")(_runs.probe)
+app.command("trace")(_trace.trace)
 app.add_typer(_study.app, name="study")
 app.command("presets")(_config.presets)
 app.add_typer(_config.app, name="config")
