@@ -62,11 +62,12 @@ class Eye(nn.Module):
 
     A frozen trunk's features are standardised a channel (mean and deviation of the training pictures, kept
     with the weights), thinned by dropout and projected; those of a trunk that is learned on likewise, so that it starts
-    as the frozen one; a learned convnet's or perceptron's are flattened and projected. ``shapes`` has (C, h, w) of each map.
+    as the frozen one; a learned convnet's or perceptron's are flattened and projected. ``shapes`` has (C, h, w) of each
+    map.
 
     Args:
         trunk: whose features; frozen trunks are read from the gallery's cache, never run here.
-        levels: which levels of the pyramid (0 is the finest), or their names; one that is learned from nothing has only its last.
+        levels: which levels of the pyramid (0 is the finest), or their names; what is learned from nothing has none.
         width: length of the vector.
         dropout: rate on the features, in [0, 1).
         pictures: the gallery, asked for shapes and statistics only.

@@ -2,11 +2,11 @@
 
     python benchmarks/tracing.py                                   # every head, seed 0; ten minutes each
     python benchmarks/tracing.py --heads lines --minutes 2 --set game.loss=bce      # trying a recipe
-    python benchmarks/tracing.py --sheet docs/tracing.png          # pictures beside the traces of the runs that are done
+    python benchmarks/tracing.py --sheet docs/tracing.png          # pictures beside the traces of finished runs
 
-The pictures are mnist_5k.npz of the folder that LASCAUX_DATA names: 5,000 digits, of which the last 100 of each digit
-are the test; a tenth of the others is for validation. The presets `tracing/HEAD` on one thread, but for the pictures and
-the steps: how many there is time for is found by timing some first, so that a whole run (measuring included) takes
+The pictures are mnist_5k.npz of the folder that LASCAUX_DATA names: 5,000 digits, of which the last 100 of each
+are the test; a tenth of the others is for validation. The presets `tracing/HEAD` on one thread, but for the pictures
+and the steps: how many there is time for is found by timing some first, so that a whole run (measuring included) takes
 about so many minutes of CPU. Every run lies under out/tracing and goes on where it was stopped; its figures are
 written to the results file as soon as it is done, under a name that says what it was, and it is not run again.
 The figure that is asked for: the classifier reads the traces at 90 % of its rate on the pictures or better.
@@ -57,9 +57,10 @@ KEYS = (
 
 
 def config(head: str, seed: int, steps: int, sets: list[str]) -> Config:
-    """The preset with MNIST's digits; the schedule of its ink takes the same part of the steps, whatever their number."""
+    """The preset with MNIST's digits; the schedule of its ink takes the same part of the steps."""
     path = Path(os.environ["LASCAUX_DATA"]) / "mnist_5k.npz"
-    pictures = f"{{kind: npz, path: '{path}', size: 28, negative: true, split: {{by: [picture], validation: 0.1}}}}"
+    pictures = f"{{kind: npz, path: '{path}', size: 28, negative: true, views: 8, "
+    pictures += "split: {by: [picture], validation: 0.1}}"
     preset = load(Config, f"tracing/{head}").config
     part = preset.canvas.sigma2.over / preset.train.steps
     own = [f"pictures={pictures}", f"seed={seed}", f"train.steps={steps}", "train.threads=1"]

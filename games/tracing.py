@@ -22,8 +22,8 @@ GREY = (0.299, 0.587, 0.114)
 
 
 class Tracing(BaseModel):
-    """A sender alone: its drawing should be the picture it was shown (the auto-encoders of Mihai & Hare, *Differentiable
-    Drawing and Sketching*, arXiv 2103.16194; their decoders are heads here).
+    """A sender alone: its drawing should be the picture it was shown (the drawing auto-encoders of Mihai & Hare,
+    *Differentiable Drawing and Sketching*, arXiv 2103.16194; their decoders are heads here).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

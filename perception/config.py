@@ -196,7 +196,7 @@ def as_frozen(config: _Frozen) -> _Frozen:
 
 
 def numbered(config: _Frozen | ScratchTrunk, levels: Sequence[int | str]) -> tuple[int, ...]:
-    """The numbers of ``levels``, some of which may be names; none for what is learned from nothing, which has only its last.
+    """The numbers of ``levels``, some of which may be names; none for what is learned from nothing.
 
     Raises InputError for a name that there is not, and for a number beyond the last of a network whose levels are
     known before it is built (how many a timm network has is seen when it is).

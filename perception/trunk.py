@@ -201,7 +201,8 @@ def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trun
 def build_learned(config: TrunkConfig) -> Convnet | Mlp | Trunk:
     """A network on the CPU that an agent learns: a fresh convnet or perceptron, or a trunk to go on from.
 
-    The weights of a fresh one come from torch's global generator: make it under ``torch.random.fork_rng``. A trunk's do not.
+    The weights of a fresh one come from torch's global generator: make it under ``torch.random.fork_rng``. A trunk's do
+    not.
     """
     if isinstance(config, MlpTrunk):
         return Mlp(config)

@@ -58,8 +58,9 @@ def start(config: StrokesConfig) -> Float[Tensor, "n d"]:
 def to_strokes(raw: Float[Tensor, "*batch n d"], config: StrokesConfig, moment: Moment) -> Strokes:
     """Raw numbers, any size and sign, to strokes with points in (-1, 1).
 
-    Points through tanh (of a smooth chain the mirrored handles may lie outside of (-1, 1), its curve hardly); opacity, colour and presence through the sigmoid; the width is ``low (high / low)^s`` with s
-    such a sigmoid, so that equal steps are equal ratios. With ``presence: hard`` a stroke is there or not, by a
+    Points through tanh (of a smooth chain the mirrored handles may lie outside of (-1, 1)); opacity, colour and
+    presence through the sigmoid; the width is ``low (high / low)^s`` with s such a sigmoid, so that equal steps are
+    equal ratios. With ``presence: hard`` a stroke is there or not, by a
     weight of 0.5, when a run is measured (``moment.training`` is False); while it learns the weight stays soft, so that
     there is a gradient, and the two differ the less the surer the sender is.
 

@@ -72,8 +72,9 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         if size > MOST_BYTES:
             raise InputError(f"the file holds {size / 2**30:.0f} GiB", path, "give fewer or smaller pictures")
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("pictures", "label", "names", "test") if name in arrays.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+            found = {name: arrays[name] for name in ("pictures", "label", "names", "test") if name in arrays.files}
+        return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}  # not any other member
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         said = (str(error).splitlines() or [type(error).__name__])[0][:100]

@@ -60,7 +60,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _drawings(file: Path, config: QuickdrawPictures) -> list[Strokes]:
-    """The first drawings of a file, each centred; those without a stroke, or not recognised if asked, are passed over."""
+    """The first drawings of a file, centred; those without a stroke, or (if asked) not recognised, are passed over."""
     there = (
         each.strokes
         for each in from_quickdraw(file)

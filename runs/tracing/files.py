@@ -96,7 +96,7 @@ def read_all(run: Run, paths: Sequence[Path]) -> tuple[list[tuple[Path, NDArray[
 
 
 def view_of(run: Run, pixels: Sequence[NDArray[np.uint8]]) -> PictureView:
-    """Pictures [size, size, 3] as a run's agents see theirs: a gallery of their own, outlines where the run has them."""
+    """Pictures [size, size, 3] as a run's agents see theirs: a gallery of their own, outlines if the run has them."""
     album = Album(
         pixels=np.stack(pixels).transpose(0, 3, 1, 2).copy(),
         label=np.zeros(len(pixels), dtype=np.int64),

@@ -1,4 +1,4 @@
-"""What is said of a tracing run: errors, ink and strokes, how well a fixed reader reads the traces, one-shot classes."""
+"""What is said of a tracing run: errors, ink and strokes, what a fixed reader reads, one-shot classes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -87,7 +87,7 @@ def readable(traces: Traces) -> Finding:
     right = classifier.read(traces.canvas) == traces.label  # [n]
     seen = classifier.read(traces.wanted) == traces.label
     low, high = _wilson(right)
-    value, least, most = ratio(right, seen)
+    value, least, most = ratio(right.double(), seen.double())
     pictures_low, pictures_high = _wilson(seen)
     baselines = {
         "pictures": float(seen.double().mean()),
