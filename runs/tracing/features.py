@@ -34,12 +34,12 @@ def along(strokes: Strokes, count: int = POINTS) -> Float[Tensor, "n count 2"]:
     return torch.lerp(first.gather(1, at), last.gather(1, at), part)
 
 
-def modified_hausdorff(a: Float[Tensor, "q p 2"], b: Float[Tensor, "s p 2"]) -> Float[Tensor, "q s"]:
+def modified_hausdorff(a: Float[Tensor, "q p 2"], b: Float[Tensor, "s r 2"]) -> Float[Tensor, "q s"]:
     """The distance of each of q point sets from each of s: the larger of the two mean distances to the nearest point
     of the other (Dubuisson & Jain 1994), [q, s].
 
     >>> modified_hausdorff(torch.zeros(1, 2, 2), torch.tensor([[[0.0, 0.0], [3.0, 4.0]]])).tolist()
     [[2.5]]
     """
-    apart = torch.cdist(a[:, None], b[None])  # [q, s, p, p]
+    apart = torch.cdist(a[:, None], b[None])  # [q, s, p, r]
     return torch.maximum(apart.amin(dim=-1).mean(dim=-1), apart.amin(dim=-2).mean(dim=-1))
