@@ -88,7 +88,7 @@ def _gallery(plays: list[dict[str, Any]], names: list[str], pixels: Tensor, sigm
 
 
 def ways(run: Run, split: str) -> list[Way]:
-    """What a run's first sender draws between pictures of a split, each of another class than the one before it."""
+    """What a run's first sender draws between pictures of a split, of two classes where there are several."""
     from runs.tracing.sheet import between
 
     gallery = run.gallery
@@ -97,8 +97,10 @@ def ways(run: Run, split: str) -> list[Way]:
     there = gallery.splits[split].shown.nonzero()[:, 0]
     there = there[torch.randperm(len(there), generator=torch.Generator().manual_seed(0))]
     sigma2 = run.config.canvas.sigma2.at(run.step)
-    found = []
-    for first, last in zip(there[: 2 * WAYS : 2], there[1 : 2 * WAYS : 2], strict=False):
+    found: list[Way] = []
+    for first in there[:WAYS]:
+        others = there[gallery.label[there] != gallery.label[first]]
+        last = others[len(found)] if len(others) > len(found) else there[-1]
         one, two = (gallery.view(index[None].to(gallery.device)) for index in (first, last))
         drawn = between(run, one, two, STEPS)
         sketches = tuple(_svg(drawn[number], sigma2) for number in range(STEPS))

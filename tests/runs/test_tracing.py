@@ -85,8 +85,9 @@ def test_no_receiver_is_built_and_every_sender_learns(small: Make, tmp_path: Pat
 
 
 def test_a_run_learns_to_trace(small: Make, tmp_path: Path) -> None:
-    train = {"steps": 60, "lr": 5e-3, "games": 32}
-    config = tracing(small, biases=[], train=train, canvas={"sigma2": 2e-2}, probes=[])
+    train = {"steps": 240, "lr": 5e-3, "games": 32}
+    sender = TRACING["sender"] | {"hidden": 64, "dropout": 0, "strokes": {"count": 5}}
+    config = tracing(small, sender=sender, biases=[], train=train, canvas={"sigma2": 2e-2}, probes=[])
     run = assemble(config, tmp_path, torch.device("cpu"))
     first = trace_split(run, "test").means()["mse"]
     learner = Learner(run)
