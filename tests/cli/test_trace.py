@@ -150,6 +150,17 @@ def test_a_sheet_shows_pictures_beside_the_traces_of_several_runs(trained: dict[
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_probes_of_traces_are_asked_and_those_of_choices_refused(trained: dict[str, Path]) -> None:
+    done = called("probe", trained["lines"], "--names", "one_shot", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["one_shot"]["tracing"]
+    assert found["chance"] >= 0.1 and found["low"] <= found["value"] <= found["high"] and found["n"] >= 20
+    (line,) = refused("probe", trained["lines"], "--names", "one_shot,rate")
+    assert "rate cannot be asked of a run of the game tracing" in line and "readable, one_shot" in line
+    (line,) = refused("probe", trained["lines"])
+    assert "names no probe" in line
+
+
 def test_a_picture_of_the_run_is_traced_as_the_run_traced_it(trained: dict[str, Path]) -> None:
     """What is read from a file is what the gallery holds, and so is its trace."""
     for head in HEADS:
