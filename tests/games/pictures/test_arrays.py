@@ -147,7 +147,7 @@ def test_drawings_stand_in_the_middle_nine_tenths_of_the_picture(tmp_path: Path)
     for one in ink:  # symmetric about the middle
         assert np.abs(one - one[::-1]).max() < 0.02 and np.abs(one - one[:, ::-1]).max() < 0.02
     assert ink[0, 9:11, 2:18].min() > 0.3 and ink[0, :, :].max() > 0.5
-    assert ink[0, 9, 0] < 0.1 and ink[1, 1:19, 9:11].min() > 0.3  # a tenth stays free
+    assert ink[0, 9, 0] < 0.15 and ink[1, 1:19, 9:11].min() > 0.3  # a tenth stays free
     assert 0 < ink[2].sum() < 6  # a dot
 
 
