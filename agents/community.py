@@ -49,13 +49,21 @@ class CommunityConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Pair:
-    """A sender and a receiver at one moment, biases included: what a game plays with."""
+    """A sender and a receiver at one moment, biases included: what a game plays with.
+
+    A game in which nobody chooses has no receivers: whoever draws there is a pair with None.
+    """
 
     sender: Sender
-    receiver: Receiver
+    receiver: Receiver | None
     biases: Sequence[Bias]
     step: int
     training: bool
+
+    @property
+    def _looks(self) -> Receiver:
+        assert self.receiver is not None, "the community was built without receivers"
+        return self.receiver
 
     def _moment(self, role: str, generator: torch.Generator) -> Moment:
         return Moment(self.step, role, generator, self.training)
@@ -85,15 +93,15 @@ class Pair:
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of each game's candidates (``Receiver.score``)."""
         moment = self._moment("receiver", generator)
-        return self.receiver.score(canvas, self._see(pool, moment), pools, pool_of, moment)
+        return self._looks.score(canvas, self._see(pool, moment), pools, pool_of, moment)
 
     def score_photo(
         self, shown: View, pool: View, pools: int, pool_of: Int[Tensor, " b"], generator: torch.Generator
     ) -> Float[Tensor, "b k"]:
         """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
         moment = self._moment("receiver", generator)
-        message = self.receiver.embed_photos(self._see(shown, moment), moment)
-        return self.receiver.compare(message, self.look(pool, pools, generator), pool_of)
+        message = self._looks.embed_photos(self._see(shown, moment), moment)
+        return self._looks.compare(message, self.look(pool, pools, generator), pool_of)
 
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
@@ -118,25 +126,26 @@ class Pair:
     def look(self, pool: View, pools: int, generator: torch.Generator) -> Float[Tensor, "g k *places d"]:
         """The receiver looks at the candidates: [G, K, D], or [G, K, L, D] of places where it attends."""
         moment = self._moment("receiver", generator)
-        return self.receiver.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
+        return self._looks.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
 
     def guess(
         self, canvas: Float[Tensor, "b *ink h w"], photos: Float[Tensor, "g k *places d"], pool_of: Int[Tensor, " b"]
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of candidates that it has looked at (``look``)."""
-        return self.receiver.compare(self.receiver.embed_canvas(canvas), photos, pool_of)
+        return self._looks.compare(self._looks.embed_canvas(canvas), photos, pool_of)
 
     @property
     def patience(self) -> Patience:
         """How the receiver decides whether it waits for more strokes; made for games of turns only."""
-        assert self.receiver.patience is not None, "the community was built without turns"
-        return self.receiver.patience
+        assert self._looks.patience is not None, "the community was built without turns"
+        return self._looks.patience
 
 
 class Community(nn.Module):
     """All agents of a run, and the learned trunks that they share.
 
-    Parameters are initialised from ``seed`` alone and leave the global random state as it was.
+    Parameters are initialised from ``seed`` alone and leave the global random state as it was. Without a ``receiver``
+    there are senders only, each of which plays by itself.
     """
 
     matrix: Tensor
@@ -145,7 +154,7 @@ class Community(nn.Module):
         self,
         config: CommunityConfig,
         sender: SenderConfig,
-        receiver: ReceiverConfig,
+        receiver: ReceiverConfig | None,
         pictures: Pictures,
         canvas: CanvasConfig,
         trunks: Trunks,
@@ -165,13 +174,14 @@ class Community(nn.Module):
             self.receivers = nn.ModuleList(
                 Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
                 for _ in range(config.receivers)
+                if receiver is not None
             )
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
         self.shared = nn.ModuleList(self.commons.values())
         # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
         self.kept = nn.ModuleDict({number: module for number, module in kept.items() if module is not None})
         # A community on the meta device (the shape-only test) still draws real pairs.
-        self.matrix = config.topology.matrix(config.senders, config.receivers)
+        self.matrix = config.topology.matrix(config.senders, max(1, len(self.receivers)))
 
     def _learn(self, config: TrunkConfig) -> nn.Module:
         if not getattr(config, "shared", False):
@@ -182,15 +192,15 @@ class Community(nn.Module):
 
     def sample(self, generator: torch.Generator) -> list[tuple[int, int]]:
         """Who plays with whom in this step: (sender, receiver) pairs drawn from the matrix, repeats allowed."""
-        count = self.config.meetings or max(self.config.senders, self.config.receivers)
+        count = self.config.meetings or max(self.matrix.shape)
         cells = torch.multinomial(self.matrix.flatten(), count, replacement=True, generator=generator)
-        return [divmod(int(cell), self.config.receivers) for cell in cells]
+        return [divmod(int(cell), self.matrix.shape[1]) for cell in cells]
 
     def pair(self, sender: int, receiver: int, biases: Sequence[Bias], step: int, training: bool) -> Pair:
-        """Sender and receiver by number, with the biases of the run."""
-        s, r = self.senders[sender], self.receivers[receiver]
+        """Sender and receiver by number, with the biases of the run; None for the receiver where there are none."""
+        s, r = self.senders[sender], self.receivers[receiver] if len(self.receivers) else None
         assert isinstance(s, Sender)
-        assert isinstance(r, Receiver)
+        assert r is None or isinstance(r, Receiver)
         return Pair(s, r, biases, step, training)
 
     def kept_by(self, number: int) -> nn.Module | None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from agents.moment import Moment
-from perception import ConvnetTrunk, FrozenTrunk, OpenClipTrunk, TrunkConfig, as_frozen, is_learned, numbered
+from perception import FrozenTrunk, OpenClipTrunk, ScratchTrunk, TrunkConfig, as_frozen, is_learned, numbered
 from raster.shapes import Float, Tensor
 
 
@@ -62,11 +62,12 @@ class Eye(nn.Module):
 
     A frozen trunk's features are standardised a channel (mean and deviation of the training pictures, kept
     with the weights), thinned by dropout and projected; those of a trunk that is learned on likewise, so that it starts
-    as the frozen one; a learned convnet's are flattened and projected. ``shapes`` has (C, h, w) of each map.
+    as the frozen one; a learned convnet's or perceptron's are flattened and projected. ``shapes`` has (C, h, w) of each
+    map.
 
     Args:
         trunk: whose features; frozen trunks are read from the gallery's cache, never run here.
-        levels: which levels of the pyramid (0 is the finest), or their names; a learned convnet has only its last.
+        levels: which levels of the pyramid (0 is the finest), or their names; what is learned from nothing has none.
         width: length of the vector.
         dropout: rate on the features, in [0, 1).
         pictures: the gallery, asked for shapes and statistics only.
@@ -85,7 +86,7 @@ class Eye(nn.Module):
         super().__init__()
         self.trunk, self.levels, self.dropout = trunk, numbered(trunk, levels), dropout
         self.net, self._borrowed = own_or_borrowed(trunk, learn)
-        if isinstance(trunk, ConvnetTrunk):
+        if isinstance(trunk, ScratchTrunk):
             net = self.net or self._borrowed[0]
             with torch.no_grad():
                 size = pictures.size
@@ -104,7 +105,7 @@ class Eye(nn.Module):
 
     def maps(self, view: View) -> list[Float[Tensor, "b _ _ _"]]:
         """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""
-        if isinstance(self.trunk, ConvnetTrunk):
+        if isinstance(self.trunk, ScratchTrunk):
             net = self.net if self.net is not None else self._borrowed[0]
             return [view.averaged(lambda rgb: net(rgb.to(self.project.weight.dtype) - 0.5))]
         if is_learned(self.trunk):

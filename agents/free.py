@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from agents.bias import Bias
@@ -32,6 +32,12 @@ class FreeConfig(StrokesConfig):
     """The paper has a colour of its own too (a grey, where strokes have no colour); white otherwise."""
     beyond: float = Field(0.1, ge=0, le=1)
     """How far control points may lie outside the canvas, canvas units: what is further out no cost would pull back."""
+
+    @model_validator(mode="after")
+    def _every_point_is_free(self) -> "FreeConfig":
+        if self.smooth:
+            raise ValueError("smooth is a sender's: free strokes choose every point; give the bias smooth a weight")
+        return self
 
 
 class Free(nn.Module):

@@ -17,6 +17,7 @@ from perception import (
     Convnet,
     ConvnetTrunk,
     Level,
+    ScratchTrunk,
     TimmTrunk,
     TrunkConfig,
     Trunks,
@@ -174,7 +175,7 @@ class Receiver(nn.Module):
         """What is seen of a blank canvas; before, a trunk's features of random lines are made the measure."""
         reader = self.config.reader
         blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
-        if isinstance(reader, ConvnetReader) or isinstance(reader.trunk, ConvnetTrunk):
+        if isinstance(reader, ConvnetReader) or isinstance(reader.trunk, ScratchTrunk):
             return self._look(blank)
         # One that is learned on starts as the frozen one, which is where the pictures are.
         trunk, (level,) = self._trunks[as_frozen(reader.trunk)], numbered(reader.trunk, (reader.level,))
@@ -189,7 +190,7 @@ class Receiver(nn.Module):
         if isinstance(reader, ConvnetReader):
             assert self.reader is not None
             return self.reader(canvas if canvas.ndim == 4 else canvas[:, None])
-        if isinstance(reader.trunk, ConvnetTrunk):
+        if isinstance(reader.trunk, ScratchTrunk):
             return (self.reader or self._borrowed[0])(on_paper(canvas) - 0.5)
         levels = numbered(reader.trunk, (reader.level,))
         if is_learned(reader.trunk):

@@ -8,6 +8,8 @@ from torch import nn
 
 from agents.eye import Eye, Pictures, View
 from agents.heads import (
+    Connected,
+    ConnectedHead,
     HeadConfig,
     Midway,
     OnePass,
@@ -49,6 +51,8 @@ class SenderConfig(BaseModel):
     @model_validator(mode="after")
     def _levels_are_there(self) -> "SenderConfig":
         numbered(self.trunk, self.levels)
+        if isinstance(self.head, ConnectedHead):
+            self.head.check(self.strokes)
         return self
 
 
@@ -84,7 +88,7 @@ class Sender(nn.Module):
         width = config.hidden * (2 if config.pixels else 1)
         self.hidden = nn.Linear(width, config.hidden)
         shapes = [shape for eye in self._eyes() for shape in eye.shapes]
-        self.head: OnePass | Recurrent | StrokeSet
+        self.head: OnePass | Connected | Recurrent | StrokeSet
         if isinstance(config.head, RecurrentHead):
             self.head = Recurrent(config.head, config.strokes, shapes, config.hidden, canvas, HEARD if hears else 0)
         elif hears:
@@ -92,12 +96,26 @@ class Sender(nn.Module):
             raise InputError(what, "sender.head", "take kind: recurrent, or leave the scores out")
         elif isinstance(config.head, SetHead):
             self.head = StrokeSet(config.head, config.strokes, shapes, config.hidden)
+        elif isinstance(config.head, ConnectedHead):
+            self.head = Connected(config.hidden, config.strokes)
         else:
             self.head = OnePass(config.hidden, config.strokes)
 
     def draw(self, view: View, moment: Moment) -> Strokes:
         """Draw B pictures; returns strokes with points [B, N, P, 2] in (-1, 1), and what else they are to carry."""
         return self.head.draw(self.see(view, moment), moment)
+
+    def between(self, view: View, other: View, part: Float[Tensor, " b"], moment: Moment) -> Strokes:
+        """Draw what lies between B pictures and B others: ``part`` of the way, [B] in [0, 1], along the straight line
+        between what is seen of the two. At 0 and 1 it is the drawing of the one and of the other.
+        """
+        one, two = self.see(view, moment), self.see(other, moment)
+
+        def mixed(a: Tensor, b: Tensor) -> Tensor:
+            return torch.lerp(a, b, part.to(a).reshape(-1, *[1] * (a.ndim - 1)))
+
+        maps = [mixed(a, b) for a, b in zip(one.maps, two.maps, strict=True)]
+        return self.head.draw(Sight(mixed(one.vector, two.vector), maps), moment)
 
     def begin(self, view: View, moment: Moment) -> Midway | Planned:
         """Look at B pictures that are to be drawn turn by turn (``more``)."""

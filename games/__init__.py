@@ -8,6 +8,7 @@ from games.pictionary import Pictionary
 from games.play import Game, Play, Players, Round, balanced_accuracy, correct, taken
 from games.referential import Mixture, Referential
 from games.targets import OneTarget, SeveralTargets
+from games.tracing import Tracing, as_ink
 
 __all__ = [
     "Course",
@@ -26,6 +27,8 @@ __all__ = [
     "Round",
     "SeveralTargets",
     "StillView",
+    "Tracing",
+    "as_ink",
     "balanced_accuracy",
     "correct",
     "taken",

@@ -6,5 +6,6 @@ from pydantic import Field
 
 from games.pictionary import Pictionary
 from games.referential import Mixture, Referential
+from games.tracing import Tracing
 
-GameConfig = Annotated[Referential | Mixture | Pictionary, Field(discriminator="kind")]
+GameConfig = Annotated[Referential | Mixture | Pictionary | Tracing, Field(discriminator="kind")]

@@ -1,9 +1,9 @@
 """Plain data between the room of games and everybody else: a round as it is dealt, a play as it went."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -96,6 +96,7 @@ class Play:
         trunks: the run's frozen trunks, for biases that compare in feature space.
         kept: what the bias that is asked for its cost keeps from step to step (``Bias.keeps``), if anything.
         course: how it went turn by turn, in a game of turns.
+        figures: what else there is to say of each game, [B] each, by name.
     """
 
     round: Round
@@ -107,6 +108,12 @@ class Play:
     trunks: Trunks
     kept: nn.Module | None = None
     course: Course | None = None
+    figures: Mapping[str, Float[Tensor, " b"]] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether there was anything to choose from: without candidates there is no choice, no rate, no receiver."""
+        return self.scores.shape[-1] > 0
 
     @property
     def drawn(self) -> tuple[Float[Tensor, "b _ p 2"], ...]:
@@ -179,7 +186,14 @@ def balanced_accuracy(taken: Bool[Tensor, "*batch k"], meant: Bool[Tensor, "*bat
 
 @runtime_checkable
 class Game(Protocol):
-    """What is played. ``deal`` draws a round, ``play`` plays it."""
+    """What is played. ``deal`` draws a round, ``play`` plays it.
+
+    Attributes:
+        chooses: whether a receiver chooses among candidates. Without one no receiver is built, and the run is measured
+            by how drawings and pictures compare (``runs.tracing``).
+    """
+
+    chooses: ClassVar[bool]
 
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round: ...
 

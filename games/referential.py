@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,6 +24,8 @@ class Referential(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    chooses: ClassVar[bool] = True
 
     kind: Literal["referential"] = "referential"
     view: View = "same"
@@ -221,6 +223,8 @@ class Mixture(BaseModel):
     """Several games played in turn: each once, or as often in a row as ``turns`` says, then from the first again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    chooses: ClassVar[bool] = True
 
     kind: Literal["mixture"] = "mixture"
     of: tuple[Referential, ...] = Field(min_length=1)

@@ -5,7 +5,9 @@ from perception.config import (
     ConvnetTrunk,
     FrozenTrunk,
     Level,
+    MlpTrunk,
     OpenClipTrunk,
+    ScratchTrunk,
     TimmTrunk,
     TorchvisionTrunk,
     TrunkConfig,
@@ -16,6 +18,7 @@ from perception.config import (
 )
 from perception.convnet import Convnet
 from perception.likeness import likeness
+from perception.mlp import Mlp
 from perception.trunk import Trunk, Trunks, build_learned, build_trunk, classify
 
 __all__ = [
@@ -24,7 +27,10 @@ __all__ = [
     "FeatureCache",
     "FrozenTrunk",
     "Level",
+    "Mlp",
+    "MlpTrunk",
     "OpenClipTrunk",
+    "ScratchTrunk",
     "TimmTrunk",
     "TorchvisionTrunk",
     "Trunk",

@@ -151,6 +151,23 @@ class ConvnetTrunk(BaseModel):
     """One network for all agents that name it so, or one for each."""
 
 
+class MlpTrunk(BaseModel):
+    """A multilayer perceptron on a small picture's grey pixels that an agent learns itself. The cheapest eye."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field((512,), min_length=1, max_length=8)
+    """Widths of the layers, each with ReLU."""
+    size: int = Field(28, ge=1, le=1024)
+    """Pictures are resized to size x size pixels first."""
+    shared: bool = False
+    """One network for all agents that name it so, or one for each."""
+
+
+ScratchTrunk: TypeAlias = ConvnetTrunk | MlpTrunk
+"""What agents learn from nothing: it has no levels, only what comes out."""
+
 _Frozen: TypeAlias = TimmTrunk | TorchvisionTrunk | OpenClipTrunk
 
 
@@ -161,12 +178,12 @@ def _stays_frozen(config: _Frozen) -> _Frozen:
 
 
 FrozenTrunk = Annotated[_Frozen, Field(discriminator="kind"), AfterValidator(_stays_frozen)]
-TrunkConfig = Annotated[_Frozen | ConvnetTrunk, Field(discriminator="kind")]
+TrunkConfig = Annotated[_Frozen | ScratchTrunk, Field(discriminator="kind")]
 
 
-def is_learned(config: _Frozen | ConvnetTrunk) -> bool:
-    """Whether this trunk is a part of the agents: a convnet, or a network with ``frozen: false``."""
-    return isinstance(config, ConvnetTrunk) or (isinstance(config, _Tunable) and not config.frozen)
+def is_learned(config: _Frozen | ScratchTrunk) -> bool:
+    """Whether this trunk is a part of the agents: a convnet, a perceptron, or a network with ``frozen: false``."""
+    return isinstance(config, ScratchTrunk) or (isinstance(config, _Tunable) and not config.frozen)
 
 
 def as_frozen(config: _Frozen) -> _Frozen:
@@ -178,8 +195,8 @@ def as_frozen(config: _Frozen) -> _Frozen:
     )
 
 
-def numbered(config: _Frozen | ConvnetTrunk, levels: Sequence[int | str]) -> tuple[int, ...]:
-    """The numbers of ``levels``, some of which may be names; none for a convnet, which has only its last.
+def numbered(config: _Frozen | ScratchTrunk, levels: Sequence[int | str]) -> tuple[int, ...]:
+    """The numbers of ``levels``, some of which may be names; none for what is learned from nothing.
 
     Raises InputError for a name that there is not, and for a number beyond the last of a network whose levels are
     known before it is built (how many a timm network has is seen when it is).
@@ -198,12 +215,12 @@ def numbered(config: _Frozen | ConvnetTrunk, levels: Sequence[int | str]) -> tup
             raise InputError(f"{whose} has no level {level}", None, "it has one, 0")
         if names and isinstance(level, int) and level >= len(names):
             raise InputError(f"{whose} has no level {level}", None, f"it has {len(names)}, 0 to {len(names) - 1}")
-    if isinstance(config, ConvnetTrunk):
+    if isinstance(config, ScratchTrunk):
         return ()
     return tuple(names.index(level) if isinstance(level, str) else level for level in levels)
 
 
-def uses_judge(config: _Frozen | ConvnetTrunk) -> bool:
+def uses_judge(config: _Frozen | ScratchTrunk) -> bool:
     """Does this trunk hold the judge's trained eye? Agents and losses must refuse it: it is kept for the probes.
 
     True for the name or the weights ``judge``, for the judge's own file given as a path, and for pretrained

@@ -17,6 +17,7 @@ from perception._torchvision import MEAN, STD, Chain, torchvision_network
 from perception.config import (
     ConvnetTrunk,
     FrozenTrunk,
+    MlpTrunk,
     OpenClipTrunk,
     TimmTrunk,
     TorchvisionTrunk,
@@ -24,6 +25,7 @@ from perception.config import (
     as_frozen,
 )
 from perception.convnet import Convnet
+from perception.mlp import Mlp
 from raster.errors import InputError
 from raster.paper import on_paper
 from raster.shapes import Float, Tensor, UInt8
@@ -196,11 +198,14 @@ def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trun
     return Trunk(Pyramid(net), mean=mean, std=std, size=size, key=key, folded=folded, pace=pace).to(device)
 
 
-def build_learned(config: TrunkConfig) -> Convnet | Trunk:
-    """A network on the CPU that an agent learns: a fresh convnet, or a trunk to go on from.
+def build_learned(config: TrunkConfig) -> Convnet | Mlp | Trunk:
+    """A network on the CPU that an agent learns: a fresh convnet or perceptron, or a trunk to go on from.
 
-    A convnet's weights come from torch's global generator: make it under ``torch.random.fork_rng``. A trunk's do not.
+    The weights of a fresh one come from torch's global generator: make it under ``torch.random.fork_rng``. A trunk's do
+    not.
     """
+    if isinstance(config, MlpTrunk):
+        return Mlp(config)
     return Convnet.of(config) if isinstance(config, ConvnetTrunk) else build_trunk(config)
 
 

@@ -69,9 +69,18 @@ class MeasureConfig(BaseModel):
     """Pools of a validation, for each game that is played."""
     test_pools: int = Field(16, ge=2)
     """Pools of the test at the end, for each game and each condition."""
+    pictures: int = Field(1000, ge=2)
+    """Of a game without candidates (tracing): pictures of a split that are drawn to measure it, at most; all where
+    there are fewer."""
     candidates: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Other numbers of candidates at which the test is played too, each with all its controls: a rate that holds at 100
     says more than one at the 10 that agents learned with."""
+
+
+OF_CHOICES = ("rate", "iconicity", "prefix")
+"""Probes of games in which somebody chooses among candidates."""
+OF_TRACES = ("readable", "one_shot")
+"""Probes of games in which the drawing itself is judged."""
 
 
 class Config(BaseModel):
@@ -101,8 +110,9 @@ class Config(BaseModel):
     """How they learn."""
     measure: MeasureConfig = MeasureConfig()
     """How they are measured."""
-    probes: tuple[Literal["rate", "iconicity", "prefix"], ...] = ("rate", "iconicity")
-    """What is asked of the drawings at the end of a run."""
+    probes: tuple[Literal["rate", "iconicity", "prefix", "readable", "one_shot"], ...] = ("rate", "iconicity")
+    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of all others
+    the rest."""
 
     @model_validator(mode="after")
     def _a_hand_draws_what_its_turns_hold(self) -> "Config":
@@ -114,6 +124,15 @@ class Config(BaseModel):
             head = self.sender.head.kind
             if self.game.sees_scores and head != "recurrent":
                 raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
+        return self
+
+    @model_validator(mode="after")
+    def _the_probes_are_of_the_game(self) -> "Config":
+        fit, kind = OF_CHOICES if self.game.chooses else OF_TRACES, self.game.kind
+        wrong = [each for each in self.probes if each not in fit]
+        if wrong:
+            told = f"{' and '.join(wrong)} cannot be asked of a game of kind {kind}"
+            raise ValueError(f"{told}: say probes: [{', '.join(fit)}], or some of them")
         return self
 
     @model_validator(mode="after")

@@ -34,7 +34,6 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
     found = []
     for number, pool in enumerate(round.pool.cpu()):
         mine = (round.pool_of == number).nonzero()[:, 0]
-        scores = play.scores[mine].detach().double().cpu()
         found.append(
             {
                 "step": step,
@@ -43,9 +42,8 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 "sender": record.sender,
                 "receiver": record.receiver,
                 "pool": pool.tolist(),
-                **_judged(play, mine),
-                "probability": _rounded(play.probability[mine], 4),
-                "scores": _rounded(scores, 3),
+                **(_judged(play, mine) if play.chosen else {"shown": round.shown[mine].tolist()}),
+                **{name: _rounded(value[mine], 5) for name, value in play.figures.items()},
                 **_turns(play.course, mine),
                 **written(play.strokes[mine]),
             }
@@ -56,14 +54,16 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
 def _judged(play: Play, mine: torch.Tensor) -> dict[str, Any]:
     """What was meant, shown and taken in some of a play's games; lists of positions where there may be several."""
     round = play.round
+    sure = {"probability": _rounded(play.probability[mine], 4), "scores": _rounded(play.scores[mine], 3)}
     if round.targets is None or round.also is None:
         found = {"target": round.target, "shown": round.shown, "choice": play.choice}
-        return {key: each[mine].tolist() for key, each in found.items()}
+        return {key: each[mine].tolist() for key, each in found.items()} | sure
     shown = torch.cat([round.shown[:, None], round.also], dim=1)[mine].tolist()
     return {
         "targets": [row.nonzero()[:, 0].tolist() for row in round.targets[mine].cpu()],
         "shown": [[picture for picture in row if picture >= 0] for row in shown],
         "taken": [row.nonzero()[:, 0].tolist() for row in play.taken[mine].cpu()],
+        **sure,
     }
 
 
@@ -124,7 +124,9 @@ class Journal:
             "strokes": config.sender.strokes.count,
             "steps": config.train.steps,
         }
-        metrics = {f"test/{key}": float(summary[key]) for key in ("rate", "untrained", "ceiling")}
+        metrics = {
+            f"test/{key}": float(summary[key]) for key in ("rate", "untrained", "ceiling", "mse") if key in summary
+        }
         self.writer.add_hparams(asked, metrics, run_name=".")
 
     def close(self) -> None:
@@ -133,13 +135,17 @@ class Journal:
 
 
 def grid(run: Run, play: Play) -> torch.Tensor:
-    """Photos over sketches over guesses for the first games of a play, [3, 3 H, SHOWN W] in [0, 1]."""
+    """Photos over sketches over guesses for the first games of a play, [3, 3 H, SHOWN W] in [0, 1]; without the guesses
+    where nobody chose.
+    """
     count = min(SHOWN, len(play.loss))
     photo = play.photo[:count].pixels().cpu()
     size = photo.shape[-1]
     paper = on_paper(play.canvas[:count].detach().float().cpu()).clamp(0, 1)
     sketch = torch.nn.functional.interpolate(paper, size=(size, size))
-    guessed = play.round.pool[play.round.pool_of[:count], play.choice[:count]]
-    guess = run.gallery.view(guessed).pixels().cpu()
-    rows = [torch.cat(list(row), dim=-1) for row in (photo, sketch, guess)]
+    shown = [photo, sketch]
+    if play.chosen:
+        guessed = play.round.pool[play.round.pool_of[:count], play.choice[:count]]
+        shown.append(run.gallery.view(guessed).pixels().cpu())
+    rows = [torch.cat(list(row), dim=-1) for row in shown]
     return torch.cat(rows, dim=-2)

@@ -65,7 +65,10 @@ class Progress:
             self.say(f"step {step}/{self.steps}  {text}")
 
     def summary(self, summary: dict[str, Any]) -> None:
-        """The table of results, controls beside the rate."""
+        """The table of results, controls beside the rate; of traces, beside the error."""
+        if "rate" not in summary:
+            self._traced(summary)
+            return
         columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
         if all(row.get("iconicity") is None for _, _, row in rows(summary)):
             columns.remove("iconicity")  # not measured: on a narrow terminal every column counts
@@ -82,6 +85,23 @@ class Progress:
             if turns:
                 cells.append(f"{row['turns']:.2f}")
             table.add_row(game, split, *cells, str(row["n"]))
+        self.console.print(table)
+
+    def _traced(self, summary: dict[str, Any]) -> None:
+        """The table of a run in which nobody chooses: errors, and what a reader reads."""
+        narrow = self.console.width < NARROW
+        table = Table(title=f"{summary['name']}: on the test split", padding=(0, 0) if narrow else (0, 1))
+        controls = list(summary["controls"])
+        read = "readable" in summary
+        more = ["read %", "of pictures %"] if read else []
+        for column in ("pictures", "mse", "95 %", *controls, "bce", *more, "n"):
+            table.add_column(column, justify="left" if column == "pictures" else "right", overflow="fold")
+        for _, split, row in rows(summary):
+            cells = [f"{row['mse']:.4f}", f"{row['mse_low']:.4f}-{row['mse_high']:.4f}"]
+            cells += [f"{row['controls'][each]['mse']:.4f}" for each in controls]
+            cells += [f"{row['bce']:.3f}"]
+            cells += [_percent(row["readable"]["rate"]), _percent(row["readable"]["pictures"])] if read else []
+            table.add_row(split, *cells, str(row["n"]))
         self.console.print(table)
 
 

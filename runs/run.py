@@ -9,7 +9,7 @@ import torch
 from agents import Bias, Community, Pair, Receiver, Sender, Turns
 from games import Game, Pictionary
 from games.pictures import Gallery, load_gallery
-from perception import ConvnetTrunk, FeatureCache, FrozenTrunk, Trunks, as_frozen, numbered
+from perception import FeatureCache, FrozenTrunk, ScratchTrunk, Trunks, as_frozen, numbered
 from runs.config import Config
 from runs.folder import Folder
 
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def receiver(self) -> Receiver:
-        """The first receiver."""
+        """The first receiver, of a game that has any (``game.chooses``)."""
         first = self.community.receivers[0]
         assert isinstance(first, Receiver)
         return first
@@ -65,11 +65,12 @@ class Run:
 
 
 def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int) -> Community:
-    """Fresh agents on the gallery's device and in the run's precision."""
+    """Fresh agents on the gallery's device and in the run's precision; no receiver where nobody chooses."""
     game = config.game
+    receiver = config.receiver if game.chooses else None
     turns = Turns(game.turns, game.sees_scores) if isinstance(game, Pictionary) else None
     community = Community(
-        config.community, config.sender, config.receiver, gallery, config.canvas, trunks, seed, config.biases, turns
+        config.community, config.sender, receiver, gallery, config.canvas, trunks, seed, config.biases, turns
     )
     dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
     return community.to(device=gallery.device, dtype=dtype)
@@ -92,8 +93,8 @@ def _prepare(config: Config, gallery: Gallery) -> None:
     asked = [pair for each in config.biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     reads += config.game.reads()
-    for agent in (config.sender, config.receiver):
-        if not isinstance(agent.trunk, ConvnetTrunk):
+    for agent in (config.sender, config.receiver) if config.game.chooses else (config.sender,):
+        if not isinstance(agent.trunk, ScratchTrunk):
             # Of one that is learned on, too: its agents start from what the frozen one sees.
             reads += [(as_frozen(agent.trunk), level) for level in numbered(agent.trunk, agent.levels)]
     for trunk, level in reads:

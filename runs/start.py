@@ -25,6 +25,7 @@ from runs.progress import Progress
 from runs.report import write_report
 from runs.run import Run, assemble
 from runs.summary import summarise
+from runs.tracing.measures import check_readable
 from runs.train import Learner, learn
 
 _VERSIONS = ("lascaux", "torch", "torchvision", "timm", "numpy", "numba", "scipy", "scikit-learn", "pydantic")
@@ -274,6 +275,8 @@ def _playable(run: Run) -> None:
             if split.split("/")[0] == "test" and isinstance(part, Referential):
                 for candidates in run.config.measure.candidates:
                     _playable_among(run, part.among(candidates), split)
+        if split.split("/")[0] == "test" and "readable" in run.config.probes:
+            check_readable(run, split)
 
 
 def _playable_among(run: Run, game: Referential, split: str) -> None:

@@ -9,6 +9,7 @@ from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
 from runs.run import Run
+from runs.tracing import of_traces
 from runs.turns import by_turn
 
 HEADLINE = ("artist", "class", "same")
@@ -20,6 +21,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
 
     The judge looks at the main test split only, and only here: once a run.
     """
+    if not run.game.chooses:
+        return of_traces(run, journal)
     splits: dict[str, dict[str, Any]] = {}
     for split in (name for name in run.gallery.splits if name.split("/")[0] == "test"):
         splits[split] = {}

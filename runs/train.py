@@ -22,6 +22,7 @@ from runs.evidence import gather
 from runs.folder import append_line
 from runs.journal import Journal, Record
 from runs.run import Run
+from runs.tracing import trace_split
 from runs.turns import mean_turns
 
 Progress = Callable[[int, dict[str, float]], None]
@@ -93,7 +94,10 @@ class Learner:
             part = config.game.parts[dealt.part].label
             loss = play.loss.mean()
             self._note("loss", loss)
-            self._note("rate", play.correct.double().mean())
+            for name, each_game in play.figures.items():
+                self._note(name, each_game.double().mean())
+            if play.chosen:
+                self._note("rate", play.correct.double().mean())
             if play.round.targets is not None:
                 self._note("balanced", play.balanced)
             if len(config.game.parts) > 1:
@@ -191,8 +195,11 @@ class Learner:
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
     """Rates on the validation split, each part of the game on its own fixed rounds; and the plays.
 
-    In a game of turns also how many were used.
+    In a game of turns also how many were used; where nobody chooses, how drawings and pictures compare.
     """
+    if not run.game.chooses:
+        traces = trace_split(run, "validation")
+        return traces.means(), traces.records()
     rates: dict[str, float] = {}
     balanced: list[float] = []
     records = []

@@ -1,5 +1,6 @@
 """What a hand can put on the canvas, and which head moves it, as a config says it."""
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -53,12 +54,19 @@ class StrokesConfig(BaseModel):
     """Each stroke covers as much of the paper as the sender wants, from nothing to all."""
     colour: bool = False
     """Each stroke has a colour of its own: what it takes away of red, green and blue. The canvas has three channels."""
+    smooth: bool = False
+    """Of cubics of several pieces: each leaves a joint as the last one came to it. The first handle of every further
+    piece is the mirror image of the handle before it, not chosen, so a piece costs four numbers in place of six."""
     presence: Literal["always", "soft", "hard"] = "always"
     """How many strokes there are. ``always``: all; ``soft``: each has a weight from 0 to 1; ``hard``: the same while it
     learns, but when a run is measured a stroke is there (weight 0.5 or more) or is not."""
 
     @model_validator(mode="after")
     def _as_many_points_as_the_primitive_takes(self) -> "StrokesConfig":
+        if self.smooth and (self.kind != "cubic" or self.control_points < 7):
+            raise ValueError(
+                "smooth is how the pieces of a chain of cubics meet: say kind: cubic and points: 7, 10 ..."
+            )
         if self.points is not None:
             Strokes(torch.zeros(1, self.points, 2), self.kind)  # an InputError that says how many it takes
         return self
@@ -67,6 +75,11 @@ class StrokesConfig(BaseModel):
     def control_points(self) -> int:
         """Control points a stroke, P."""
         return self.points or FIXED.get(self.kind) or USUAL[self.kind]
+
+    @property
+    def chosen(self) -> list[int]:
+        """Which control points of a stroke are chosen by whoever draws; of a smooth chain, not all."""
+        return [n for n in range(self.control_points) if not self.smooth or n < 4 or n % 3 != 1]
 
     @property
     def inks(self) -> int:
@@ -80,6 +93,36 @@ class OnePassHead(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["onepass"] = "onepass"
+
+
+class ConnectedHead(BaseModel):
+    """Points, and for every two of them whether a line joins them: strokes share their ends. Lines with a presence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: Literal["connected"] = "connected"
+
+    def check(self, strokes: StrokesConfig) -> None:
+        """Raise ValueError for strokes that are not the lines between some points."""
+        if strokes.kind != "line" or strokes.presence == "always":
+            what = "a connected head joins points by lines that are there or not"
+            raise ValueError(f"{what}: say strokes.kind: line and strokes.presence: soft or hard")
+        joined_by(strokes.count)
+
+
+def joined_by(lines: int) -> int:
+    """How many points have that many lines between them: 2 have 1, 3 have 3, 4 have 6, 5 have 10, ...
+
+    Raises ValueError where no number of points has.
+
+    >>> joined_by(10)
+    5
+    """
+    points = (1 + math.isqrt(1 + 8 * lines)) // 2  # as many as have no more lines than that
+    if points * (points - 1) // 2 != lines:
+        near = f"{points * (points - 1) // 2} or {points * (points + 1) // 2}"
+        raise ValueError(f"no points have {lines} lines between them: with a connected head say strokes.count: {near}")
+    return points
 
 
 class _Attending(BaseModel):
@@ -118,4 +161,4 @@ class SetHead(_Attending):
     """Layers, each of attention among strokes, attention to the picture, and a multilayer perceptron."""
 
 
-HeadConfig = Annotated[OnePassHead | RecurrentHead | SetHead, Field(discriminator="kind")]
+HeadConfig = Annotated[OnePassHead | ConnectedHead | RecurrentHead | SetHead, Field(discriminator="kind")]

@@ -17,7 +17,7 @@ EDGE = 0.95
 
 def parts_of(config: StrokesConfig) -> dict[str, int]:
     """What a stroke is made from, in the order of its raw numbers, and how many numbers each takes."""
-    parts = {"points": 2 * config.control_points}
+    parts = {"points": 2 * len(config.chosen)}
     if config.width is not None:
         parts["width"] = 1
     if config.opacity:
@@ -30,7 +30,7 @@ def parts_of(config: StrokesConfig) -> dict[str, int]:
 
 
 def numbers(config: StrokesConfig) -> int:
-    """Raw numbers a stroke, D: two a control point, and what else it carries."""
+    """Raw numbers a stroke, D: two a control point that is chosen, and what else it carries."""
     return sum(parts_of(config).values())
 
 
@@ -45,7 +45,7 @@ def start(config: StrokesConfig) -> Float[Tensor, "n d"]:
     n, p = config.count, config.control_points
     centre = (torch.rand(n, 1, 2) * 2 - 1) * config.spread
     ends = (centre + (torch.rand(n, 2, 2) - 0.5) * 0.4).clamp(-EDGE, EDGE)
-    points = laid(ends, config.kind, p).clamp(-EDGE, EDGE)  # [N, P, 2]
+    points = laid(ends, config.kind, p).clamp(-EDGE, EDGE)[:, config.chosen]  # [N, P, 2]
     rest = [torch.full((n, size), 0.0 if name == "width" else PRESENT) for name, size in parts_of(config).items()]
     return torch.cat([torch.atanh(points).flatten(1), *rest[1:]], dim=1)  # points are the first of the parts
 
@@ -84,7 +84,8 @@ def carried(raw: Mapping[str, Float[Tensor, "*batch n _"]], config: StrokesConfi
 def to_strokes(raw: Float[Tensor, "*batch n d"], config: StrokesConfig, moment: Moment) -> Strokes:
     """Raw numbers, any size and sign, to strokes with points in (-1, 1).
 
-    Points through tanh, the rest as ``carried`` says. With ``presence: hard`` a stroke is there or not, by a
+    Points through tanh (of a smooth chain the mirrored handles may lie outside of (-1, 1)), the rest as ``carried``
+    says. With ``presence: hard`` a stroke is there or not, by a
     weight of 0.5, when a run is measured (``moment.training`` is False); while it learns the weight stays soft, so that
     there is a gradient, and the two differ the less the surer the sender is.
 
@@ -95,5 +96,19 @@ def to_strokes(raw: Float[Tensor, "*batch n d"], config: StrokesConfig, moment: 
     """
     parts = parts_of(config)
     found = dict(zip(parts, raw.split(list(parts.values()), dim=-1), strict=True))
-    points = torch.tanh(found.pop("points")).unflatten(-1, (config.control_points, 2))
+    points = torch.tanh(found.pop("points")).unflatten(-1, (-1, 2))
+    if config.smooth:
+        points = mirrored(points)
     return Strokes(points, config.kind, **carried(found, config, moment))  # type: ignore[arg-type]
+
+
+def mirrored(points: Float[Tensor, "*batch n c 2"]) -> Float[Tensor, "*batch n p 2"]:
+    """A smooth chain of cubics, P = 3m + 1, of the points that are chosen of it, C = 2m + 2: four of the first piece,
+    then the second handle and the end of each further one.
+
+    The handle between is the last one mirrored in the joint, so tangent and speed are the same on both its sides
+    (SVG's ``S``; Mihai & Hare's decoder of Bézier curves with ``--smooth``).
+    """
+    handle, joint = points[..., 2:-2:2, :], points[..., 3:-2:2, :]
+    further = torch.stack([2 * joint - handle, points[..., 4::2, :], points[..., 5::2, :]], dim=-2)
+    return torch.cat([points[..., :4, :], further.flatten(-3, -2)], dim=-2)

@@ -30,6 +30,7 @@ class Album:
         licences: one line a licence that must be shown with the pictures.
         place: the file or folder that they came from, if any.
         absent: artists that this source has, but that could not be got this time.
+        test: which pictures are the test, bool [n], where the source itself says so.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Album:
     licences: Sequence[str] = ()
     place: Path | None = None
     absent: Sequence[str] = ()
+    test: NDArray[np.bool_] | None = None
 
     def content(self) -> str:
         """SHA-256 of pictures, labels, artists and their names, in hex: the same in every process.

@@ -62,6 +62,9 @@ class _Common(BaseModel):
     """Pictures are size x size pixels."""
     split: SplitConfig = SplitConfig()
     """Which pictures are for training, validation and test."""
+    outlines: bool = False
+    """Their outlines in place of the pictures: where brightness changes, black on white. What clothes and photographs
+    need before lines can follow them."""
     views: int = Field(1, ge=1, le=16)
     """Versions of each training picture: the original, its mirror image, then ones turned, scaled and shifted a
     little. Their features are cached too, so they cost memory and a first pass, but no step becomes slower."""
@@ -96,6 +99,31 @@ class FolderPictures(_Files):
     """The folder that holds the sub-folders; relative to where the command is run."""
 
 
+class NpzPictures(_Files):
+    """Arrays in a numpy file: pictures [n, h, w] or [n, h, w, 3] of bytes, label [n]; names and test if it has them."""
+
+    kind: Literal["npz"] = "npz"
+    path: str = Field(min_length=1)
+    """The .npz file. Its ``test``, true or false for each picture, says which are the test; ``split.test`` then has no
+    say."""
+    negative: bool = False
+    """Dark for light: writing that is light on dark becomes ink on paper."""
+
+
+class QuickdrawPictures(_Common):
+    """Drawings by people in QuickDraw's ndjson files: one file a class, named like it."""
+
+    kind: Literal["quickdraw"] = "quickdraw"
+    path: str = Field(min_length=1)
+    """The .ndjson file, or a folder of them."""
+    per_class: int | None = Field(1000, ge=1)
+    """The first so many drawings of each file; null takes all."""
+    width: float = Field(0.08, gt=0, le=2)
+    """How wide they are drawn, canvas units: where ink falls to one half. A picture is 2 wide."""
+    recognized: bool = True
+    """Only drawings that the game recognised."""
+
+
 class TorchvisionPictures(_Files):
     """A data set that torchvision knows, its own training and test pictures taken together and split anew."""
 
@@ -111,5 +139,6 @@ class TorchvisionPictures(_Files):
 
 
 PicturesConfig = Annotated[
-    EmojiPictures | DigitPictures | FolderPictures | TorchvisionPictures, Field(discriminator="kind")
+    EmojiPictures | DigitPictures | FolderPictures | NpzPictures | QuickdrawPictures | TorchvisionPictures,
+    Field(discriminator="kind"),
 ]

@@ -132,7 +132,15 @@ class Gallery:
         self.device = torch.device(device)
         label, artist = torch.from_numpy(album.label), torch.from_numpy(album.artist)
         hands = torch.tensor(list(album.hands) or list(range(max(1, len(album.artists)))))
-        self.splits: dict[str, Split] = make_splits(label, artist, hands[artist], album.artists, split, album.absent)
+        self.splits: dict[str, Split] = make_splits(
+            label,
+            artist,
+            hands[artist],
+            album.artists,
+            split,
+            album.absent,
+            None if album.test is None else torch.from_numpy(album.test),
+        )
         if views > 1:
             album, self.splits = add_copies(album, self.splits, views, split.seed)
         self.training_splits = training_splits(self.splits)

@@ -5,7 +5,14 @@ from pathlib import Path
 import torch
 
 from games.pictures.album import Album
-from games.pictures.config import DigitPictures, EmojiPictures, FolderPictures, PicturesConfig
+from games.pictures.config import (
+    DigitPictures,
+    EmojiPictures,
+    FolderPictures,
+    NpzPictures,
+    PicturesConfig,
+    QuickdrawPictures,
+)
 from games.pictures.gallery import Gallery
 from perception import FeatureCache, Trunks
 
@@ -35,6 +42,15 @@ def load_gallery(
 
 def load_album(config: PicturesConfig, data_root: Path | str | None = None) -> Album:
     """The pictures of ``config`` as plain arrays, before any split. Raises as ``load_gallery`` does."""
+    album = _of_kind(config, data_root)
+    if config.outlines:
+        from games.pictures.edges import outlined
+
+        album = outlined(album)
+    return album
+
+
+def _of_kind(config: PicturesConfig, data_root: Path | str | None) -> Album:
     # Each source imports libraries of its own: only the one asked for.
     if isinstance(config, EmojiPictures):
         from games.pictures.emoji import load_emoji
@@ -48,6 +64,14 @@ def load_album(config: PicturesConfig, data_root: Path | str | None = None) -> A
         from games.pictures.folder import load_folder
 
         return load_folder(config)
+    if isinstance(config, NpzPictures):
+        from games.pictures.arrays import load_npz
+
+        return load_npz(config)
+    if isinstance(config, QuickdrawPictures):
+        from games.pictures.drawings import load_quickdraw
+
+        return load_quickdraw(config)
     from games.pictures.vision import load_torchvision
 
     return load_torchvision(config, data_root)

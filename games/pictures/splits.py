@@ -42,6 +42,7 @@ def make_splits(
     artists: Sequence[str],
     config: SplitConfig,
     absent: Sequence[str] = (),
+    test: Bool[Tensor, " n"] | None = None,
 ) -> dict[str, Split]:
     """All splits of a gallery by name; a part of size 0 has none.
 
@@ -52,6 +53,7 @@ def make_splits(
         artists: names of the artists, [] for none.
         config: what is held out.
         absent: artists that the source has but could not give this time: they may be named, and count for nothing.
+        test: pictures that the source itself calls the test: then they are, where pictures are split by picture.
 
     Raises:
         InputError: too few classes, pictures or artists to hold any out, or an artist that is not there.
@@ -67,7 +69,7 @@ def make_splits(
     if "class" in by:
         things = _by_class(label, config, torch.Generator().manual_seed(things_seed))
     elif "picture" in by:
-        things = _by_picture(label, config, torch.Generator().manual_seed(things_seed))
+        things = _by_picture(label, config, torch.Generator().manual_seed(things_seed), test)
     if "artist" in by:
         hands = _by_artist(label, artist, hand, artists, absent, config, torch.Generator().manual_seed(hands_seed))
     splits = _combine(things, hands, by)
@@ -136,9 +138,21 @@ def _by_class(label: Tensor, config: SplitConfig, generator: torch.Generator) ->
     return part[label]
 
 
-def _by_picture(label: Tensor, config: SplitConfig, generator: torch.Generator) -> Tensor:
-    """Class by class, so that every class of three pictures or more is in every part."""
+def _by_picture(
+    label: Tensor, config: SplitConfig, generator: torch.Generator, own_test: Tensor | None = None
+) -> Tensor:
+    """Class by class, so that every class of three pictures or more is in every part.
+
+    Of a source with a test of its own that is the test, and validation is a part of all others.
+    """
     part = torch.zeros_like(label)
+    if own_test is not None:
+        rest = (~own_test).nonzero()[:, 0]
+        others = config.model_copy(update={"test": 0.0})
+        if config.validation > 0 and len(rest):
+            part[rest] = _by_picture(label[rest], others, generator)
+        part[own_test] = TEST
+        return part
     for one in label.unique():
         own = (label == one).nonzero()[:, 0]
         own = own[torch.randperm(len(own), generator=generator)]

@@ -11,6 +11,8 @@ from raster.errors import InputError
 from runs.evidence import gather
 from runs.loading import nearest
 from runs.probes import PROBES
+from runs.tracing import PROBES as OF_TRACES
+from runs.tracing import trace_split
 
 if TYPE_CHECKING:
     from runs.run import Run
@@ -28,14 +30,27 @@ def chosen(names: str) -> list[str]:
     """
     words = [word.strip() for word in names.split(",") if word.strip()]
     for word in words or [""]:
-        if word not in PROBES:
-            hint = nearest(word, PROBES) or f"there are {', '.join(PROBES)}"
+        if word not in PROBES | OF_TRACES:
+            every = [*PROBES, *OF_TRACES]
+            hint = nearest(word, every) or f"there are {', '.join(every)}"
             raise InputError(f"no probe {word!r}", "--names", hint)
     return words
 
 
 def measure(run: "Run", names: list[str]) -> dict[str, Any]:
-    """Every probe on the test plays of every game: {probe: {game: finding as plain data}}."""
+    """Every probe on the test plays of every game: {probe: {game: finding as plain data}}.
+
+    Raises:
+        InputError: a probe asks for what the run's game has not: a choice, or traces.
+    """
+    fit = list(PROBES if run.game.chooses else OF_TRACES)
+    for name in names:
+        if name not in fit:
+            what = f"{name} cannot be asked of a run of the game {run.config.game.kind}"
+            raise InputError(what, "--names", f"ask {', '.join(fit)}")
+    if not run.game.chooses:
+        traces = trace_split(run, "test")
+        return {name: {run.game.label: asdict(OF_TRACES[name](traces))} for name in names}
     found: dict[str, dict[str, Any]] = {name: {} for name in names}
     for part in run.game.parts:
         evidence = gather(run, part, "test", run.config.measure.test_pools)

@@ -22,7 +22,10 @@ def as_data_uri(picture: Tensor) -> str:
 
 
 def curves(metrics: list[dict[str, Any]]) -> str:
-    """Rates (left) and losses (right) over steps, training thin and validation with dots, as an SVG data address."""
+    """Rates (left) and losses (right) over steps, training thin and validation with dots, as an SVG data address.
+
+    Where nothing is chosen there are no rates: then the mean squared errors stand on the left.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.6), layout="constrained")
@@ -31,13 +34,15 @@ def curves(metrics: list[dict[str, Any]]) -> str:
     rates = [key for key in keys if key.startswith("rate")]
     if len(rates) > 1:
         rates.remove("rate")  # the mean of the others
-    for number, key in enumerate(rates):
+    errors = [] if rates else [key for key in keys if key == "mse"]
+    for number, key in enumerate(rates or errors):
         name, colour = key.removeprefix("rate/"), f"C{number}"
         for split, style in (("train", {"lw": 1.0, "alpha": 0.5}), ("validation", {"marker": "o", "ms": 4})):
             points = [(line["step"], line[key]) for line in metrics if line["split"] == split and key in line]
             if points:
                 left.plot(*zip(*points, strict=True), color=colour, label=f"{name}, {split}", **style)
-    left.set(xlabel="step", ylabel="communication rate", ylim=(0, 1.02))
+    left.set(xlabel="step", ylabel="mean squared error" if errors else "communication rate")
+    left.set_ylim(0, None if errors else 1.02)
     if "balanced" in keys:
         rates.append("balanced")
     other = [key for key in keys if not key.startswith(("rate", "gradient/")) and key not in _NOT_CURVES]

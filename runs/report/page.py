@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -16,8 +16,12 @@ from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report.figures import as_data_uri, confusion, curves
+from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
 from runs.run import Run
+
+if TYPE_CHECKING:
+    from runs.config import Config
 
 GALLERY = 18
 """Right and wrong guesses shown of each game."""
@@ -60,6 +64,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         InputError: no run there, or a file of it is damaged.
     """
     files = Folder.of_run(Path(folder))
+    if not _config(files).game.chooses:
+        return write_tracing_report(files, run)
     if run is None:
         from runs.start import pictures_of
 
@@ -159,11 +165,15 @@ def sketch_svg(drawing: Mapping[str, Any], sigma2: float) -> str:
     return to_svg(in_sight(strokes_of(drawing)), (96, 96), sigma2=sigma2)
 
 
-def _final_sigma2(files: Folder) -> float:
+def _config(files: Folder) -> "Config":
     from runs.config import Config
     from runs.loading import load
 
-    config = load(Config, files.config, []).config
+    return load(Config, files.config, []).config
+
+
+def _final_sigma2(files: Folder) -> float:
+    config = _config(files)
     return config.canvas.sigma2.at(config.train.steps)
 
 

@@ -96,10 +96,13 @@ def export(
     _possible(game)
     seen = _shown(shown)
     text = read_consent(Path(consent) if consent is not None else None)
+    config = _config(folder)
+    if not config.game.chooses:
+        what = f"nobody chooses in a run of the game {config.game.kind}, so there is nothing that people could take"
+        raise InputError(what, folder, "take a run of the referential game")
     pictures = read_pictures(folder.pictures)
     games = read_plays(folder.journal("test"), len(pictures.names))
     summary = read_json(folder.summary) if folder.summary.exists() else {}
-    config = _config(folder)
     return export_plays(
         games,
         pictures,
