@@ -30,6 +30,7 @@ UNCHECKED = {
     "raster._cpu_polylines": "and these",
     "raster._cpu_tiles": "and these",
     "raster._cpu_vectors": "and these",
+    "agents.bodies._tour": "and these",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _pictures, _runs, _study
+from runs.cli import _bias, _config, _pictures, _plot, _runs, _study
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -75,4 +75,5 @@ app.add_typer(_study.app, name="study")
 app.command("presets")(_config.presets)
 app.add_typer(_config.app, name="config")
 app.command("pictures")(_pictures.pictures)
+app.command("plot")(_plot.plot)
 app.command("check-bias")(_bias.check)

@@ -101,7 +101,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_every_command_has_help() -> None:
     group = typer.main.get_command(app)
     names = [["run"], ["report"], ["probe"], ["study", "export"], ["study", "score"], ["presets"], ["config", "show"],
-             ["config", "schema"], ["pictures"], ["check-bias"]]  # fmt: skip
+             ["config", "schema"], ["pictures"], ["plot"], ["check-bias"]]  # fmt: skip
     assert {each[0] for each in names} == set(group.commands)  # type: ignore[attr-defined]
     for each in names:
         result = called(*each, "--help")
