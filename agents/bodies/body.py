@@ -15,6 +15,8 @@ from agents.bodies.reach import Arm, Rectangle, Room, Rooms, WholePage, rooms_of
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 LARGEST = 10_000.0
 """The longest side of a page, mm."""
+#: Times its length: further from a short curve's middle its control points hardly ever lie.
+_BENT = 4
 
 
 class Margins(BaseModel):
@@ -136,9 +138,9 @@ class Body(BaseModel):
         if self.home is not None and not (0 <= self.home[0] <= page.width and 0 <= self.home[1] <= page.height):
             raise ValueError(f"home at {self.home[0]:g}, {self.home[1]:g} mm lies off the page: move it onto it")
         depth = rooms_of(self.room()).depth
-        if depth == 0 or self.shortest > depth:
-            told = f"no stroke under {self.shortest:g} mm, where the pen has {depth:.3g} mm around its best place"
-            raise ValueError(f"{told}: allow shorter ones, or give it more room")
+        if _BENT * self.shortest > depth:
+            told = f"shortest: no stroke under {self.shortest:g} mm, where the pen has {depth:.3g} mm to every side"
+            raise ValueError(f"{told}: say at most a quarter of that, or give it more room")
         return self
 
     def room(self) -> Room:
@@ -154,8 +156,8 @@ class Body(BaseModel):
         return self.reach.within(Room(left, top, right, bottom))
 
     def rooms(self) -> Rooms:
-        """The convex rooms that cover ``room()``, each wide enough for the shortest stroke."""
-        return rooms_of(self.room(), self.shortest)
+        """The convex rooms that cover ``room()``, each wide enough for the shortest stroke, however that bends."""
+        return rooms_of(self.room(), _BENT * self.shortest)
 
     def seconds(self, ink: float, travel: float, lines: int, changes: int = 0) -> float:
         """How long so many mm of ink and of travel take, with so many lines and changes of pens, at steady speeds."""

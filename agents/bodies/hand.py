@@ -91,17 +91,17 @@ def _reached(strokes: Strokes, places: Float[Tensor, "*batch n p 2"], body: Body
     if body.shortest == 0 or strokes.kind == "point":
         return places
     middle = places.mean(-2, keepdim=True)
-    length = _length(replace(strokes, points=places))[..., None, None]  # [*batch n 1 1]
+    long = length(replace(strokes, points=places))[..., None, None]  # [*batch n 1 1]
     # A stroke without length has no direction to be stretched in: it gets one, as little as the stretching needs.
     count = places.shape[-2]
     level = torch.linspace(-0.5, 0.5, count, dtype=places.dtype, device=places.device)
     flat = torch.stack([level, torch.zeros_like(level)], -1) * body.shortest  # [p 2]
-    bare = length < 1e-3 * body.shortest
-    stretched = middle + (places - middle) * (body.shortest * 1.001 / length.clamp(min=1e-3 * body.shortest))
+    bare = long < 1e-3 * body.shortest
+    stretched = middle + (places - middle) * (body.shortest * 1.001 / long.clamp(min=1e-3 * body.shortest))
     # A spline is drawn from its second point to its last but one.
     longer = 1.001 * (count - 1) / (count - 3 if strokes.kind == "catmull-rom" else count - 1)
     stretched = torch.where(bare, places + flat * longer, stretched)
-    longer_ones = torch.where(length < body.shortest, stretched, places)
+    longer_ones = torch.where(long < body.shortest, stretched, places)
     shift = rooms.inwards(_hull(strokes, longer_ones), which, longer_ones.detach().mean(-2))
     return _inside(strokes, longer_ones + shift[..., None, :], rooms, which)
 
@@ -122,8 +122,8 @@ def _hull(strokes: Strokes, places: Float[Tensor, "*batch n p 2"]) -> Float[Tens
     return to_bezier(replace(strokes, points=places)).flatten(-3, -2)
 
 
-def _length(strokes: Strokes) -> Float[Tensor, "*batch n"]:
-    """What is drawn of each stroke, in the units of its points; its gradient is finite where that is nothing."""
+def length(strokes: Strokes) -> Float[Tensor, "*batch n"]:
+    """How long each stroke is, in the units of its points; its gradient is finite where that is nothing."""
     return (flatten(strokes, PIECES).diff(dim=-2).square().sum(-1) + 1e-12).sqrt().sum(-1)
 
 

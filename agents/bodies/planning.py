@@ -6,7 +6,7 @@ cut off, and what is too short or too much is left out; the report says how much
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +16,7 @@ from scipy.spatial import cKDTree
 
 from agents.bodies import _tour
 from agents.bodies._clip import Line, clipped
-from agents.bodies.frame import Frame
-from agents.bodies.hand import kept, pen_of
+from agents.bodies.hand import kept, length, pen_of
 from agents.bodies.machine import Machine
 from raster import InputError, Strokes
 from raster.curves import flatten, pieces_for
@@ -112,7 +111,11 @@ def plan(strokes: Strokes, machine: Machine, aspect: float = 1.0, as_seen: bool 
         raise InputError("a drawing without strokes", "plan", "there is nothing to draw")
     strokes = strokes.select(there.nonzero()[:, 0])
     pens = pen_of(strokes, body, frame, as_seen).tolist()
-    found, cut, left_out = _drawable(_lines(strokes, frame, machine.planning.tolerance), pens, machine, strokes.kind)
+    on_page = replace(strokes, points=frame.to_mm(strokes.points.double()))
+    lines = _lines(on_page, machine.planning.tolerance)
+    # By the rule by which a body holds strokes, so that what it held is long enough.
+    too_short = (length(on_page) < body.shortest).tolist() if strokes.kind != "point" else [False] * len(lines)
+    found, cut, left_out = _drawable(lines, pens, too_short, machine, strokes.kind)
     if not found:
         reasons = "; ".join(f"{count} {why}" for why, count in left_out.items())
         raise InputError(f"nothing of this drawing can be drawn: {reasons}", "plan", "give the machine more room")
@@ -129,9 +132,9 @@ def _refuse_no_numbers(strokes: Strokes) -> None:
         raise InputError(f"a stroke with a coordinate of {value}", where, "coordinates must be finite")
 
 
-def _lines(strokes: Strokes, frame: Frame, tolerance: float) -> list[Line]:
-    """Each stroke as a polyline on the page that strays from it by at most ``tolerance`` mm, no vertex twice."""
-    on_page = Strokes(frame.to_mm(strokes.points.double()), strokes.kind, knots=strokes.knots)
+def _lines(strokes: Strokes, tolerance: float) -> list[Line]:
+    """Each stroke as a polyline that strays from it by at most ``tolerance``, no vertex twice; all in mm."""
+    on_page = Strokes(strokes.points, strokes.kind, knots=strokes.knots)
     found: list[Line] = []
     first = 0
     while first < strokes.count:
@@ -153,7 +156,7 @@ def _without_repeats(line: Line) -> Line:
 
 
 def _drawable(
-    lines: Sequence[Line], pens: Sequence[int], machine: Machine, kind: str
+    lines: Sequence[Line], pens: Sequence[int], too_short: Sequence[bool], machine: Machine, kind: str
 ) -> tuple[list[tuple[int, Line]], float, dict[str, int]]:
     """What the body can draw of each stroke, with its pen, in the drawing's order; mm cut off; strokes left out."""
     body = machine.body
@@ -163,10 +166,11 @@ def _drawable(
     outside, short, beyond = left_out
     cut = 0.0
     drawn = 0
-    for pen, line in zip(pens, lines, strict=True):
+    for pen, line, small in zip(pens, lines, too_short, strict=True):
         whole = _long(line)
         parts = [part for part in clipped(line, room) if len(line) == 1 or _long(part) > _DUST]
-        good = [part for part in parts if kind == "point" or _long(part) >= body.shortest]
+        uncut = len(parts) == 1 and parts[0] is line
+        good = [part for part in parts if kind == "point" or not (small if uncut else _long(part) < body.shortest)]
         if not good:
             left_out[short if parts else outside] += 1
         elif body.strokes is not None and drawn >= body.strokes:
