@@ -22,10 +22,10 @@ def clipped(line: Line, room: Room) -> list[Line]:
         return [line]
     if len(line) == 1:
         return [line] if out[0] <= SLACK else []
-    low, high = _between(start, way, room)
-    inner_low, inner_high = _crossing(start, way, room, 2, -SLACK) if hole else (np.ones_like(low), np.zeros_like(low))
+    low, high, inner_low, inner_high = _within(start, way, room, SLACK)
     if (low <= 0).all() and (high >= 1).all() and not (_both(inner_low, inner_high, low, high)).any():
         return [line]
+    low, high, inner_low, inner_high = _within(start, way, room, 0.0)  # what is cut is cut at the wall itself
     parts: list[list[NDArray[np.float64]]] = []
     open_ = False
     for s in range(len(way)):
@@ -37,6 +37,16 @@ def clipped(line: Line, room: Room) -> list[Line]:
         if high[s] < 1:
             open_ = False
     return [np.stack(part) for part in parts]
+
+
+def _within(
+    start: NDArray[np.float64], way: NDArray[np.float64], room: Room, slack: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """From where to where each segment lies in the room but for its hole; and in the hole, from 1 to 0 if nowhere."""
+    low, high = _between(start, way, room, slack)
+    if room.ring is None or room.ring[2] == 0:
+        return low, high, np.ones_like(low), np.zeros_like(low)
+    return low, high, *_crossing(start, way, room, 2, -slack)
 
 
 def _spans(low: float, high: float, inner_low: float, inner_high: float) -> list[tuple[float, float]]:
@@ -60,20 +70,20 @@ def _both(
 
 
 def _between(
-    start: NDArray[np.float64], way: NDArray[np.float64], room: Room
+    start: NDArray[np.float64], way: NDArray[np.float64], room: Room, slack: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """From where to where each segment lies within the rectangle and the outer circle (Liang & Barsky 1984)."""
     low, high = np.full(len(way), -math.inf), np.full(len(way), math.inf)
     for axis, (least, most) in enumerate(((room.left, room.right), (room.top, room.bottom))):
         at, by = start[:, axis], way[:, axis]
         with np.errstate(divide="ignore", invalid="ignore"):
-            one, other = (least - SLACK - at) / by, (most + SLACK - at) / by
-        inside = (at >= least - SLACK) & (at <= most + SLACK)
+            one, other = (least - slack - at) / by, (most + slack - at) / by
+        inside = (at >= least - slack) & (at <= most + slack)
         still = by == 0
         low = np.maximum(low, np.where(still, np.where(inside, -math.inf, math.inf), np.minimum(one, other)))
         high = np.minimum(high, np.where(still, np.where(inside, math.inf, -math.inf), np.maximum(one, other)))
     if room.ring is not None:
-        near, far = _crossing(start, way, room, 3, SLACK)
+        near, far = _crossing(start, way, room, 3, slack)
         low, high = np.maximum(low, near), np.minimum(high, far)
     return low, high
 

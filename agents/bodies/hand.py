@@ -92,18 +92,21 @@ def _reached(strokes: Strokes, places: Float[Tensor, "*batch n p 2"], body: Body
         return places
     middle = places.mean(-2, keepdim=True)
     long = length(replace(strokes, points=places))[..., None, None]  # [*batch n 1 1]
-    # A stroke without length has no direction to be stretched in: it gets one, as little as the stretching needs.
+    enough = 1.001 * body.shortest
+    more = enough / long.clamp(min=1e-3 * body.shortest)
+    # Without a length there is no direction to stretch in; and a spline's far ends may leave the room before the little
+    # between them is long enough. Both become level lines, which their middles move.
+    wide = (_hull(strokes, places) - middle).square().sum(-1).amax(-1).sqrt()[..., None, None]
+    odd = (long < 1e-3 * body.shortest) | (more * wide > rooms.depths.to(places)[which][..., None, None])
     count = places.shape[-2]
     level = torch.linspace(-0.5, 0.5, count, dtype=places.dtype, device=places.device)
-    flat = torch.stack([level, torch.zeros_like(level)], -1) * body.shortest  # [p 2]
-    bare = long < 1e-3 * body.shortest
-    stretched = middle + (places - middle) * (body.shortest * 1.001 / long.clamp(min=1e-3 * body.shortest))
     # A spline is drawn from its second point to its last but one.
-    longer = 1.001 * (count - 1) / (count - 3 if strokes.kind == "catmull-rom" else count - 1)
-    stretched = torch.where(bare, places + flat * longer, stretched)
-    longer_ones = torch.where(long < body.shortest, stretched, places)
-    shift = rooms.inwards(_hull(strokes, longer_ones), which, longer_ones.detach().mean(-2))
-    return _inside(strokes, longer_ones + shift[..., None, :], rooms, which)
+    whole = enough * (count - 1) / (count - 3 if strokes.kind == "catmull-rom" else count - 1)
+    flat = torch.stack([level * whole, torch.zeros_like(level)], -1)  # [p 2]
+    stretched = middle + torch.where(odd, flat, (places - middle) * more)
+    longer = torch.where(long < body.shortest, stretched, places)
+    shift = rooms.inwards(_hull(strokes, longer), which, longer.detach().mean(-2))
+    return _inside(strokes, longer + shift[..., None, :], rooms, which)
 
 
 def _inside(
