@@ -141,6 +141,7 @@ def _gcode(text: str, output: GcodeOutput, body: Body) -> Replayed:
     return pen.over()
 
 
+_HPGL = frozenset({"IN", "DF", "SP", "VS", "PA", "PR", "PU", "PD"})
 _WITHOUT_MOVES = frozenset({"G4", "G17", "G54", "G94", "M0", "M1", "M3", "M4", "M5", "M6"})
 
 
@@ -168,6 +169,8 @@ def _hpgl(text: str, output: HpglOutput, height: float) -> Replayed:
             continue
         where = f"command {number}"
         name, rest = command[:2], command[2:].replace(" ", ",")
+        if name not in _HPGL:
+            raise InputError(f"HPGL {name!r} is not known here", where, "take it out to replay the file")
         values = _values(rest, where)
         if name in ("IN", "DF"):
             pen.put(False)
@@ -179,8 +182,6 @@ def _hpgl(text: str, output: HpglOutput, height: float) -> Replayed:
             relative = name == "PR"
         elif name in ("PU", "PD"):
             pen.put(name == "PD")
-        elif name != "VS":
-            raise InputError(f"HPGL {name!r} is not known here", where, "take it out to replay the file")
         if name not in ("PA", "PR", "PU", "PD"):
             continue
         if len(values) % 2:
@@ -314,7 +315,7 @@ def _walked(lines: Sequence[NDArray[np.float64]], step: float) -> _Walk:
 
 
 def _beside(walk: _Walk, other: _Walk) -> float:
-    """How far any place of a walk, those between its steps too, may at most be from another one.
+    """How far any place of a walk, those between its steps too, lies from another walk at most.
 
     A place is compared with the straight pieces before and after the nearest place of the other walk. Distance from one
     straight piece is convex, so between two steps it is no larger than at the worse of them: of the pieces that are near

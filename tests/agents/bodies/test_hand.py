@@ -156,7 +156,10 @@ def test_a_body_draws_no_more_strokes_than_it_may() -> None:
         ({"page": {"width": -3}}, "greater than 0"),
         ({"page": {"margins": 150}}, "margins of 150 and 150 mm leave nothing of a page 210 mm wide"),
         ({"pens": [{"width": 300}]}, r"pens\.0: a pen 300 mm wide on a page of 210 x 297 mm"),
-        ({"page": {"margins": {"left": 150}}, "pens": [{"width": 130}]}, "the widest pen and the margins leave no place on the page"),
+        (
+            {"page": {"margins": {"left": 150}}, "pens": [{"width": 130}]},
+            "the widest pen and the margins leave no place on the page",
+        ),
         ({"pens": [{}, {}]}, "two pens are called 'pen'"),
         ({"pens": [{"colour": "black"}]}, "should match pattern"),
         ({"reach": {"kind": "arm", "x": 0, "y": 0, "inner": 50, "outer": 40}}, "reaches from 50 to 40 mm"),
