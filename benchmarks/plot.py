@@ -12,6 +12,7 @@ import argparse
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from _cases import about, spread, write
@@ -20,13 +21,16 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 
 from agents.bodies import (
+    Arm,
     Body,
     GcodeOutput,
     HpglOutput,
     Machine,
     Page,
     Pen,
+    Plan,
     SvgOutput,
+    _tour,
     deviation,
     held,
     plan,
@@ -34,7 +38,6 @@ from agents.bodies import (
     sheet,
     written,
 )
-from agents.bodies.reach import Arm
 from raster import Strokes, rasterise
 from raster.shapes import Float, Tensor
 
@@ -102,12 +105,13 @@ def travel(seeds: int, folder: Path | None) -> dict[str, object]:
     machine = Machine(body=POSTCARD)
     found: dict[str, object] = {}
     for kind, points in (("line", 2), ("cubic", 4)):
-        reports = []
+        reports, nearest = [], []
         for seed in range(seeds):
             several = drawings(kind, points, seed)
             for number in range(len(several.points)):
                 planned = plan(several[number], machine, as_seen=False)
                 reports.append(planned.report)
+                nearest.append(_nearest(planned) / planned.report.travel_drawn)
                 if folder is not None and seed == 0 and number in (0, 2, 9):
                     lines = replay(written(planned), machine).lines
                     pixels = (sheet(lines, POSTCARD, 6.0) * 255).round().byte().permute(1, 2, 0).numpy()
@@ -115,6 +119,7 @@ def travel(seeds: int, folder: Path | None) -> dict[str, object]:
         found[kind] = {
             "drawings": len(reports),
             "travel_percent": spread([100 * each.travel / each.travel_drawn for each in reports]),
+            "nearest_percent": spread([100 * each for each in nearest]),
             "travel_drawn_m": spread([each.travel_drawn / 1000 for each in reports]),
             "travel_m": spread([each.travel / 1000 for each in reports]),
             "ink_m": spread([each.ink / 1000 for each in reports]),
@@ -125,6 +130,13 @@ def travel(seeds: int, folder: Path | None) -> dict[str, object]:
         }
         print(kind, found[kind], flush=True)
     return found
+
+
+def _nearest(planned: Plan) -> float:
+    """mm of travel if the pen went on to the nearest end each time, and no more was done."""
+    lines = planned.layers[0].lines
+    ends, home = np.stack([line[side] for line in lines for side in (0, -1)]), np.zeros((2, 2))
+    return float(_tour.length(ends, home, *_tour.nearest(ends, home)))
 
 
 def scribbles(count: int, seed: int, kind: str = "cubic") -> Strokes:

@@ -185,7 +185,8 @@ def _of_tensors(path: Path, number: int) -> Drawing:
 def _of_lines(path: Path, number: int) -> Drawing:
     """A run's plays have ``strokes`` in every line; QuickDraw's lines have ``drawing``."""
     try:
-        first = path.open("rb").readline(LARGEST).strip()
+        with path.open("rb") as file:
+            first = file.readline(LARGEST).strip()
         begun = json.loads(first) if first else {}
     except (ValueError, RecursionError):
         begun = {}
@@ -199,6 +200,13 @@ def _of_lines(path: Path, number: int) -> Drawing:
 
 
 def _of_plays(path: Path, number: int) -> Drawing:
+    try:
+        return _play(path, number)
+    except (UnicodeDecodeError, RecursionError):
+        raise InputError("a line that is no JSON", path, "give a file that a run wrote") from None
+
+
+def _play(path: Path, number: int) -> Drawing:
     passed = 0
     for line in lines(path):
         games = _games(line, path)

@@ -4,6 +4,7 @@ Places on the page are (x, y) in mm from its top left corner, x right and y down
 Physically Embodied Deep Image Optimisation (Mihai & Hare, arXiv 2201.08142) sends optimised strokes to such a hand.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from agents.bodies.frame import Frame
 from agents.bodies.reach import Arm, Rectangle, Room, Rooms, WholePage, rooms_of
+from raster import InputError
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 LARGEST = 10_000.0
@@ -143,9 +145,10 @@ class Body(BaseModel):
             raise ValueError(f"{told}: say at most a quarter of that, or give it more room")
         return self
 
-    def room(self) -> Room:
+    def room(self, aspect: float | None = None) -> Room:
         """Where the pen's tip may be: within the margins, half a pen's width from every edge, and within reach.
 
+        With ``aspect``, what of that lies on a canvas of this width by its height: what nobody sees there is not drawn.
         Raises ``ValueError`` if that is nowhere.
         """
         margins, half = self.page.margins, max(pen.width for pen in self.pens) / 2
@@ -153,11 +156,28 @@ class Body(BaseModel):
         right, bottom = self.page.width - max(margins.right, half), self.page.height - max(margins.bottom, half)
         if left >= right or top >= bottom:
             raise ValueError("the widest pen and the margins leave no place on the page: take a finer pen")
-        return self.reach.within(Room(left, top, right, bottom))
+        room = self.reach.within(Room(left, top, right, bottom))
+        if aspect is None:
+            return room
+        frame, (across, down) = self.frame(aspect), _half(aspect)
+        return replace(
+            room,
+            left=max(room.left, frame.x - across * frame.scale),
+            right=min(room.right, frame.x + across * frame.scale),
+            top=max(room.top, frame.y - down * frame.scale),
+            bottom=min(room.bottom, frame.y + down * frame.scale),
+        )
 
-    def rooms(self) -> Rooms:
-        """The convex rooms that cover ``room()``, each wide enough for the shortest stroke, however that bends."""
-        return rooms_of(self.room(), _BENT * self.shortest)
+    def rooms(self, aspect: float = 1.0) -> Rooms:
+        """The convex rooms that cover ``room(aspect)``, each wide enough for the shortest stroke, however that bends.
+
+        Raises ``InputError`` if there is none: the canvas lies where an arm does not reach.
+        """
+        found = rooms_of(self.room(aspect), _BENT * self.shortest)
+        if not len(found.depths):
+            told = f"a canvas {aspect:g} times as wide as high has no place within reach"
+            raise InputError(f"{told} for strokes of {self.shortest:g} mm", "body", "change reach, margins or shortest")
+        return found
 
     def seconds(self, ink: float, travel: float, lines: int, changes: int = 0) -> float:
         """How long so many mm of ink and of travel take, with so many lines and changes of pens, at steady speeds."""
@@ -166,7 +186,11 @@ class Body(BaseModel):
 
     def frame(self, aspect: float = 1.0) -> Frame:
         """How a canvas of this width by its height lies on the page: as large as fits, in the middle of the room."""
-        room = self.room()
-        half = (max(aspect, 1.0), max(1 / aspect, 1.0))  # half the canvas, canvas units
-        scale = min((room.right - room.left) / (2 * half[0]), (room.bottom - room.top) / (2 * half[1]))
+        room, (across, down) = self.room(), _half(aspect)
+        scale = min((room.right - room.left) / (2 * across), (room.bottom - room.top) / (2 * down))
         return Frame(scale, (room.left + room.right) / 2, (room.top + room.bottom) / 2)
+
+
+def _half(aspect: float) -> tuple[float, float]:
+    """Half a canvas's width and height, canvas units: 1 on the short side."""
+    return max(aspect, 1.0), max(1 / aspect, 1.0)

@@ -28,7 +28,8 @@ def held(strokes: Strokes, body: Body, aspect: float = 1.0, as_seen: bool = Fals
       the pen's, and the gradient passes straight through (Bengio et al., arXiv 1308.3432). Strokes without colour stay
       so: they are drawn with the darkest pen.
     - **Presence** becomes 0 or 1, rounded, straight through; beyond ``body.strokes`` of them it is 0.
-    - **Reach.** Control points are squeezed into a convex room of the reach (``reach.Rooms``): those off its rim stay.
+    - **Reach.** Control points are squeezed into a convex room of what is both within reach and on the canvas
+      (``reach.Rooms``): those off its rim stay.
     - **Length.** What is shorter than ``body.shortest`` is stretched about its middle (a stroke without a direction
       becomes level) and shifted inwards if that made it stick out.
 
@@ -41,7 +42,7 @@ def held(strokes: Strokes, body: Body, aspect: float = 1.0, as_seen: bool = Fals
     frame = body.frame(aspect)
     which = pen_of(strokes, body, frame, as_seen)  # [*batch n]
     present = kept(strokes, body)
-    points = frame.to_canvas(_reached(strokes, frame.to_mm(strokes.points), body))
+    points = frame.to_canvas(_reached(strokes, frame.to_mm(strokes.points), body, aspect))
     drawn = replace(strokes, points=points, sigma2=None, width=None, colour=None, opacity=None)
     widths = points.new_tensor([frame.width(pen.width) for pen in body.pens])[which]
     drawn = replace(drawn, width=_through(widths, strokes.width))
@@ -83,9 +84,11 @@ def kept(strokes: Strokes, body: Body) -> Bool[Tensor, "*batch n"]:
     return there if body.strokes is None else there & (there.cumsum(-1) <= body.strokes)
 
 
-def _reached(strokes: Strokes, places: Float[Tensor, "*batch n p 2"], body: Body) -> Float[Tensor, "*batch n p 2"]:
+def _reached(
+    strokes: Strokes, places: Float[Tensor, "*batch n p 2"], body: Body, aspect: float
+) -> Float[Tensor, "*batch n p 2"]:
     """Control points on the page, mm, within reach and no shorter than the shortest."""
-    rooms = body.rooms()
+    rooms = body.rooms(aspect)
     which = rooms.of(places.detach().mean(-2))  # [*batch n]
     places = _inside(strokes, rooms.squeezed(places, which), rooms, which)
     if body.shortest == 0 or strokes.kind == "point":

@@ -1,7 +1,8 @@
 """From strokes to the movements of a pen: flattened, cut to reach, joined, and sorted for little travel.
 
-What a body has ``held`` while it was optimised passes through whole. Of any other drawing, what lies out of reach is
-cut off, and what is too short or too much is left out; the report says how much, and why. Nothing is moved.
+What a body has ``held`` while it was optimised passes through whole. Of any other drawing, what lies out of reach or
+off its canvas is cut off, and what is too short or too much is left out; the report says how much, and why. Nothing is
+moved.
 """
 
 import math
@@ -57,7 +58,7 @@ class Report:
         travel: mm through the air as planned.
         seconds: that drawing it takes, at steady speeds.
         seconds_drawn: that it would take in the drawing's own order, each stroke by itself.
-        cut: mm of line that lay out of reach.
+        cut: mm of line that lay out of reach or off the canvas.
         left_out: strokes that are not drawn, by reason.
     """
 
@@ -115,7 +116,7 @@ def plan(strokes: Strokes, machine: Machine, aspect: float = 1.0, as_seen: bool 
     lines = _lines(on_page, machine.planning.tolerance)
     # By the rule by which a body holds strokes, so that what it held is long enough.
     too_short = (length(on_page) < body.shortest).tolist() if strokes.kind != "point" else [False] * len(lines)
-    found, cut, left_out = _drawable(lines, pens, too_short, machine, strokes.kind)
+    found, cut, left_out = _drawable(lines, pens, too_short, machine, strokes.kind, aspect)
     if not found:
         reasons = "; ".join(f"{count} {why}" for why, count in left_out.items())
         raise InputError(f"nothing of this drawing can be drawn: {reasons}", "plan", "give the machine more room")
@@ -156,13 +157,17 @@ def _without_repeats(line: Line) -> Line:
 
 
 def _drawable(
-    lines: Sequence[Line], pens: Sequence[int], too_short: Sequence[bool], machine: Machine, kind: str
+    lines: Sequence[Line], pens: Sequence[int], too_short: Sequence[bool], machine: Machine, kind: str, aspect: float
 ) -> tuple[list[tuple[int, Line]], float, dict[str, int]]:
     """What the body can draw of each stroke, with its pen, in the drawing's order; mm cut off; strokes left out."""
     body = machine.body
-    room = body.room()
+    room = body.room(aspect)
     found: list[tuple[int, Line]] = []
-    left_out = {"out of reach": 0, f"shorter than {body.shortest:g} mm": 0, f"beyond the first {body.strokes}": 0}
+    left_out = {
+        "out of reach or off the canvas": 0,
+        f"shorter than {body.shortest:g} mm": 0,
+        f"beyond the first {body.strokes}": 0,
+    }
     outside, short, beyond = left_out
     cut = 0.0
     drawn = 0

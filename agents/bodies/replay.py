@@ -318,8 +318,8 @@ def _beside(walk: _Walk, other: _Walk) -> float:
     """How far any place of a walk, those between its steps too, lies from another walk at most.
 
     A place is compared with the straight pieces before and after the nearest place of the other walk. Distance from one
-    straight piece is convex, so between two steps it is no larger than at the worse of them: of the pieces that are near
-    to either step, the one that is best for both is taken.
+    straight piece is convex, so between two steps it is at most that at the worse of them: of the pieces near either
+    step, the one that is best for both is taken.
     """
     tree = cKDTree(other.places)
     near = tree.query(walk.places)[1]

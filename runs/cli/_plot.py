@@ -52,7 +52,7 @@ def _show(done: "Plotted") -> None:
     for why, count in report.left_out.items():
         typer.echo(f"{count} {'stroke' if count == 1 else 'strokes'} left out: {why}")
     if report.cut > 0.05:
-        typer.echo(f"{report.cut:.1f} mm of line cut off: out of reach")
+        typer.echo(f"{report.cut:.1f} mm of line cut off: out of reach or off the canvas")
     table = Table()
     columns = ("", "lines", "pens", "ink, m", "travel, m", "minutes")
     for name in columns:

@@ -95,7 +95,7 @@ def test_a_plot_says_what_became_of_the_drawing(here: Path, strokes: Strokes) ->
     code, said, told = lascaux("a.svg", "--machine", "hpgl", "--preview", "sheet.png", "--check", "--out", "plots/")
     assert code == 0, told
     assert "left out: <text> (1)" in said
-    assert "1 stroke left out: out of reach" in said
+    assert "1 stroke left out: out of reach or off the canvas" in said
     rows = re.findall(r"│ as (drawn|planned) +│ +(\d+) │ +(\d) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │", said)
     assert [row[0] for row in rows] == ["drawn", "planned"]
     assert rows[0][1] == "5" and float(rows[1][4]) <= float(rows[0][4])

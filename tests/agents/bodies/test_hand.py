@@ -9,9 +9,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from agents.bodies import Arm, Body, Frame, Page, Pen, Rectangle, held
+from agents.bodies import Arm, Body, Frame, Machine, Page, Pen, Rectangle, held, plan
 from agents.bodies.hand import length
-from raster import Strokes, rasterise
+from raster import InputError, Strokes, rasterise
 from raster.curves import flatten
 
 Wild = Callable[..., Strokes]
@@ -96,6 +96,23 @@ def test_a_canvas_lies_in_the_middle_of_the_room_as_large_as_fits(aspect: float)
     gaps = [float(low[0] - room.left), float(low[1] - room.top)]
     assert min(gaps) == pytest.approx(0, abs=1e-9) and min(room.right - high[0], room.bottom - high[1]) > -1e-9
     assert torch.allclose(frame.to_canvas(frame.to_mm(half)), half)
+
+
+@pytest.mark.parametrize("aspect", [0.4, 1.0, 2.0])
+def test_what_lies_off_the_canvas_is_not_drawn_though_the_page_goes_on(aspect: float, wild: Wild) -> None:
+    half = torch.tensor([max(aspect, 1.0), max(1 / aspect, 1.0)])
+    drawn = flatten(held(wild("cubic", 16), Body(), aspect), 20)
+    assert (drawn.abs() <= half + 1e-5).all()
+    across = Strokes(torch.tensor([[[-9.0, 0.1], [9.0, 0.1]]]))
+    planned = plan(across, Machine(body=Body()), aspect)
+    ends = Body().frame(aspect).to_canvas(torch.from_numpy(planned.layers[0].lines[0]))
+    assert ends[:, 0].sort().values.tolist() == pytest.approx([-max(aspect, 1), max(aspect, 1)], abs=1e-4)
+
+
+def test_a_canvas_that_lies_in_an_arms_hole_is_told() -> None:
+    hole = Body(page=Page(width=200, height=100), reach=Arm(x=100, y=50, inner=60, outer=120))
+    with pytest.raises(InputError, match=r"a canvas 1 times as wide as high has no place within reach"):
+        held(Strokes(torch.zeros(1, 2, 2)), hole)
 
 
 # Pens

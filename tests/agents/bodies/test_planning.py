@@ -217,7 +217,7 @@ def test_what_cannot_be_drawn_is_left_out_with_its_reason() -> None:
     body = Body(page=Page(width=100, height=100), strokes=2)
     presence = torch.tensor([1.0, 1, 1, 1, 1])
     report = plan(Strokes(points, presence=presence), Machine(body=body)).report
-    assert report.left_out == {"out of reach": 1, "shorter than 0.5 mm": 1, "beyond the first 2": 1}
+    assert report.left_out == {"out of reach or off the canvas": 1, "shorter than 0.5 mm": 1, "beyond the first 2": 1}
     assert report.cut == pytest.approx(40 + 120, rel=1e-4)
     assert report.strokes == 5
 
