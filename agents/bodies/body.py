@@ -96,7 +96,7 @@ class Pen(BaseModel):
 class Body(BaseModel):
     """A hand with pens over a page: what it can draw, and how long that takes."""
 
-    model_config = STRICT
+    model_config = ConfigDict(**STRICT, title="Hand")  # in docs/config.md, beside the bias that is called Body
 
     page: Page = Page()
     """The sheet."""
