@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from agents.bodies import _tour
+from agents.bodies import _tour, ways
 from agents.bodies._clip import Line, clipped
+from agents.bodies.body import Body
 from agents.bodies.hand import kept, length, pen_of
 from agents.bodies.machine import Machine
 from raster import InputError, Strokes
@@ -296,15 +297,17 @@ def _others(near: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(columns < count, moved, last)[:, : int(count.max())]
 
 
-def travelled(lines: Sequence[Line], home: tuple[float, float] | None) -> float:
-    """mm through the air from home along these lines and back."""
+def travelled(lines: Sequence[Line], home: tuple[float, float] | None, body: Body | None = None) -> float:
+    """mm through the air from home along these lines and back; of a ``body``, around what it does not reach."""
     ends = [end for line in lines for end in (line[0], line[-1])]
     if home is not None:
         ends = [np.array(home), *ends, np.array(home)]
     else:
         ends = ends[1:-1]
-    gaps = [np.hypot(*(b - a)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
-    return float(sum(gaps))
+    gaps = [
+        ((float(a[0]), float(a[1])), (float(b[0]), float(b[1]))) for a, b in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    return sum(math.dist(a, b) if body is None else ways.long(a, b, body) for a, b in gaps)
 
 
 def _report(
@@ -318,8 +321,8 @@ def _report(
     body = machine.body
     lines = [line for layer in layers for line in layer.lines]
     drawn = [line for _, line in found]
-    ink, travel = sum(map(_long, lines)), travelled(lines, body.home)
-    before = travelled(drawn, body.home)
+    ink, travel = sum(map(_long, lines)), travelled(lines, body.home, body)
+    before = travelled(drawn, body.home, body)
     changes = sum(one != other for (one, _), (other, _) in pairwise(found))
     return Report(
         strokes=strokes,

@@ -246,12 +246,14 @@ class Deviation:
         widths: the same in widths of the pen that is furthest off by that measure.
         outside: how far a line leaves the reach of the pen's tip, mm; 0 if none does.
         off_page: how far the lifted pen leaves the page, mm; 0 if it does not.
+        in_hole: how far the lifted pen enters the hole of an arm's ring between two lines, mm; 0 if it does not.
     """
 
     mm: float
     widths: float
     outside: float
     off_page: float
+    in_hole: float
 
 
 def deviation(plan: Plan, replayed: Replayed) -> Deviation:
@@ -266,14 +268,27 @@ def deviation(plan: Plan, replayed: Replayed) -> Deviation:
         meant = [line for layer in plan.layers if layer.pen == number for line in layer.lines]
         done = [line for pen, line in replayed.lines if pen == number]
         if not meant or not done or number >= len(body.pens):
-            return Deviation(math.inf, math.inf, math.inf, math.inf)
+            return Deviation(*[math.inf] * 5)
         far = _apart(meant, done, body.pens[number].width)
         mm, widths = max(mm, far), max(widths, far / body.pens[number].width)
     room = body.room()
     outside = max((float(room.beyond(torch.from_numpy(line)).max()) for _, line in replayed.lines), default=0.0)
     page = np.array([body.page.width, body.page.height])
     off = [float(np.maximum(-line, line - page).max()) for line in replayed.travels]
-    return Deviation(mm, widths, max(outside, 0.0), max([0.0, *off]))
+    return Deviation(mm, widths, max(outside, 0.0), max([0.0, *off]), _in_hole(room.ring, replayed.travels))
+
+
+def _in_hole(ring: tuple[float, float, float, float] | None, travels: Sequence[NDArray[np.float64]]) -> float:
+    """mm; ways that begin or end in the hole, as those from a home there, are left out."""
+    deepest = 0.0
+    for line in travels:
+        if ring is None or len(line) < 2 or np.hypot(*(line[[0, -1]] - ring[:2]).T).min() < ring[2] - 0.1:
+            continue
+        pieces = np.stack([line[:-1], line[1:]], 1)
+        way, to = pieces[:, 1] - pieces[:, 0], np.array(ring[:2]) - pieces[:, 0]
+        share = ((to * way).sum(-1) / np.maximum((way**2).sum(-1), 1e-300)).clip(0, 1)
+        deepest = max(deepest, ring[2] - float(np.hypot(*(to - share[:, None] * way).T).min()))
+    return deepest
 
 
 def _apart(one: Sequence[NDArray[np.float64]], other: Sequence[NDArray[np.float64]], width: float) -> float:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from agents.bodies._clip import Line
+from agents.bodies.body import Body
 from agents.bodies.machine import GcodeOutput, HpglOutput, SvgOutput
 from agents.bodies.planning import Plan
+from agents.bodies.ways import between
 
 #: Corners in one command of HPGL: plotters' buffers are small.
 _CORNERS = 32
@@ -56,19 +58,21 @@ def _gcode(plan: Plan, output: GcodeOutput) -> Iterator[str]:
     feed = f" F{_number(60 * body.speed, 3)}"
     yield from output.header
     yield from output.pen_up
+    at: tuple[float, float] | None = None
     for number, layer in enumerate(plan.layers):
         words = {"{pen}": str(layer.pen + 1), "{name}": body.pens[layer.pen].name}
         for command in output.pen_change if number else output.first_pen:
             yield _filled(command, words)
         for line in layer.lines:
             (x, y), *rest = line.tolist()
-            yield f"G0 {place(x, y)}"
+            yield from (f"G0 {place(*by)}" for by in _way(at, (x, y), body))
+            at = (float(line[-1, 0]), float(line[-1, 1]))
             yield from output.pen_down
             # What lowers the pen may have a speed of its own: each line says its own.
             yield from (f"G1 {place(*to)}{'' if n else feed}" for n, to in enumerate(rest))
             yield from output.pen_up
     if body.home is not None:
-        yield f"G0 {place(*body.home)}"
+        yield from (f"G0 {place(*by)}" for by in _way(at, body.home, body))
     yield from output.footer
 
 
@@ -79,24 +83,32 @@ def _hpgl(plan: Plan, output: HpglOutput) -> Iterator[str]:
         return f"{round(x * output.steps)},{round((body.page.height - y) * output.steps)}"
 
     yield "IN;"
+    at: tuple[float, float] | None = None
     for layer in plan.layers:
         yield f"SP{layer.pen + 1};"
         if output.velocity:
             yield f"VS{_number(body.speed / 10, 2)};"
         for line in layer.lines:
+            start = (float(line[0, 0]), float(line[0, 1]))
+            yield from (f"PU{place(*by)};" for by in _way(at, start, body))
             yield from _hpgl_line(line, place)
+            at = (float(line[-1, 0]), float(line[-1, 1]))
     if body.home is not None:
-        yield f"PU{place(*body.home)};"
+        yield from (f"PU{place(*by)};" for by in _way(at, body.home, body))
     yield "SP0;"
 
 
 def _hpgl_line(line: Line, place: Callable[[float, float], str]) -> Iterator[str]:
     corners = [place(x, y) for x, y in line.tolist()]
-    yield f"PU{corners[0]};"
     rest = corners[1:] or corners  # a dot is a line to where the pen is
     for first in range(0, len(rest), _CORNERS):
         yield f"PD{','.join(rest[first : first + _CORNERS])};"
     yield "PU;"
+
+
+def _way(at: tuple[float, float] | None, to: tuple[float, float], body: Body) -> list[tuple[float, float]]:
+    """Where the lifted pen goes one after another, ``to`` included; from the machine's own place it goes straight."""
+    return [*between(at or body.home or to, to, body), to]
 
 
 def _filled(command: str, words: dict[str, str]) -> str:

@@ -92,6 +92,8 @@ def stays(output: GcodeOutput | HpglOutput, wild: Wild, each: int, seed: int) ->
                 seen += 1
             for line in replayed.travels:
                 assert (line >= -0.02).all() and (line <= [120.02, 90.02]).all()
+                along = np.concatenate([line[:1], *(np.linspace(a, b, 33) for a, b in pairwise(line))])
+                assert np.hypot(*(along - [60, 100]).T).min() > 30 - 0.02
     return seen
 
 
@@ -105,6 +107,26 @@ def test_nothing_of_a_thousand_drawings_leaves_the_page_or_the_reach(
     output: GcodeOutput | HpglOutput, wild: Wild
 ) -> None:
     assert stays(output, wild, each=44, seed=7) > 250  # 4 outputs, 6 kinds: 1056 drawings
+
+
+@pytest.mark.parametrize("output", [GcodeOutput(), HpglOutput()], ids=["gcode", "hpgl"])
+@pytest.mark.parametrize("body", [
+    Body(page=Page(width=120, height=120), reach=Arm(x=60, y=60, inner=20, outer=70)),
+    Body(page=Page(width=120, height=120), reach=Arm(x=10, y=60, inner=40, outer=120)),  # one way round leaves the page
+    Body(page=Page(width=120, height=120), reach=Arm(x=60, y=60, inner=40, outer=41.5), shortest=0.1),
+], ids=["within", "beside", "narrow"])  # fmt: skip
+def test_a_lifted_pen_goes_around_the_hole_of_its_ring(output: HpglOutput, body: Body) -> None:
+    machine = Machine(body=body, output=output, planning=Planning(order="drawn"))
+    strokes = held(scribble("line", 2, 60), body)
+    planned = plan(strokes, machine)
+    replayed = replay(written(planned), machine)
+    found = deviation(planned, replayed)
+    assert found.in_hole < 0.02 and found.off_page == 0
+    length = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in replayed.travels)
+    assert planned.report.travel == pytest.approx(length, rel=2e-3)  # what is told is what is travelled
+    lines = planned.layers[0].lines
+    shortest = sum(float(np.hypot(*(b[0] - a[-1]))) for a, b in pairwise(lines))
+    assert length > shortest + 1  # some way was around
 
 
 def test_the_page_shows_the_drawing(wild: Wild) -> None:
