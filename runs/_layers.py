@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raster.errors import InputError
@@ -12,30 +12,44 @@ from runs.strict_yaml import DEEPEST, Node, Place, parse_yaml, read_yaml
 PRESETS = Path(__file__).parent / "presets"
 
 
-def preset_names() -> list[str]:
-    """Names of the presets that ship with lascaux, sorted; one in a sub-folder is called ``folder/name``."""
-    return sorted(path.relative_to(PRESETS).with_suffix("").as_posix() for path in PRESETS.rglob("*.yaml"))
+@dataclass(frozen=True)
+class Shelf:
+    """A folder of YAML files that ship with lascaux and go by name: ``word`` says what each of them is."""
+
+    folder: Path
+    word: str
 
 
-def find_preset(name: str) -> Path:
-    """The file of a preset.
+def _presets() -> Shelf:
+    return Shelf(PRESETS, "preset")
+
+
+def preset_names(shelf: Shelf | None = None) -> list[str]:
+    """Names of the presets (or of another shelf) that ship, sorted; one in a sub-folder is called ``folder/name``."""
+    folder = (shelf or _presets()).folder
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+
+
+def find_preset(name: str, shelf: Shelf | None = None) -> Path:
+    """The file of a preset, or of what another shelf holds.
 
     Raises:
         InputError: there is none of that name; the nearest is offered.
     """
-    names = preset_names()
+    shelf = shelf or _presets()
+    names, word = preset_names(shelf), shelf.word
     if name in names:
-        return PRESETS / f"{name}.yaml"
+        return shelf.folder / f"{name}.yaml"
     file = next((each for each in (name, f"{name}.yaml", f"{name}.yml") if Path(each).is_file()), None)
     if file is not None and file.endswith((".yaml", ".yml")):
-        raise InputError(f"no such preset {name!r}", None, f"did you mean the file {file}?")
+        raise InputError(f"no such {word} {name!r}", None, f"did you mean the file {file}?")
     if file is not None:
-        raise InputError(f"no such preset {name!r}", None, "the name of a config file ends in .yaml")
+        raise InputError(f"no such {word} {name!r}", None, "the name of a config file ends in .yaml")
     if Path(name).is_dir():
         own = Path(name) / "config.yaml"
-        do = f"its config is {own}" if own.is_file() else "give a preset or a config file"
+        do = f"its config is {own}" if own.is_file() else f"give a {word} or a config file"
         raise InputError("this is a folder, not a config", name, do)
-    raise InputError(f"no such preset {name!r}", None, nearest(name, names) or f"there are {', '.join(names)}")
+    raise InputError(f"no such {word} {name!r}", None, nearest(name, names) or f"there are {', '.join(names)}")
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -52,25 +66,28 @@ def near(word: str, words: Iterable[str]) -> str | None:
     return lower[found[0]] if found else None
 
 
-def read_source(source: Path | str) -> Node:
+def read_source(source: Path | str, shelf: Shelf | None = None) -> Node:
     """Read a config file (a Path, or a word that ends in .yaml or .yml) or a preset, merged with its bases.
+
+    Presets stand on ``shelf``, lascaux's own if left out.
 
     Raises:
         InputError: something in the chain is missing, damaged or goes round in a circle.
     """
+    shelf = shelf or _presets()
     if isinstance(source, Path) or source.endswith((".yaml", ".yml")):
         path = Path(source)
         if not path.exists():
-            if path.name == str(source) and path.stem in preset_names():
-                raise InputError("no such file", path, f"the preset is called {path.stem}, without .yaml")
+            if path.name == str(source) and path.stem in preset_names(shelf):
+                raise InputError("no such file", path, f"the {shelf.word} is called {path.stem}, without .yaml")
             others = {each.stem: each.name for each in sorted(path.parent.glob("*.y*ml"))}
             meant = near(path.stem, others)
             raise InputError("no such file", path, None if meant is None else f"did you mean {others[meant]!r}?")
-        return _read(path, str(path), ())
-    return _read(find_preset(source), f"preset {source}", ())
+        return _read(path, str(path), (), shelf)
+    return _read(find_preset(source, shelf), f"{shelf.word} {source}", (), shelf)
 
 
-def _read(path: Path, shown: str, above: tuple[tuple[str, str], ...]) -> Node:
+def _read(path: Path, shown: str, above: tuple[tuple[str, str], ...], shelf: Shelf) -> Node:
     """``above`` holds (real path, shown name) of the files that led here."""
     real = os.path.realpath(path)
     node = read_yaml(path, shown)
@@ -83,14 +100,14 @@ def _read(path: Path, shown: str, above: tuple[tuple[str, str], ...]) -> Node:
         return node
     own = replace(node, value={key: inner for key, inner in node.value.items() if key != "base"})
     if not isinstance(base.value, str) or not base.value:
-        raise InputError("base: expected the name of a preset or of a .yaml file", base.place)
+        raise InputError(f"base: expected the name of a {shelf.word} or of a .yaml file", base.place)
     chain = (*above, (real, shown))
     try:
         if base.value.endswith((".yaml", ".yml")):
             below, name = path.parent / base.value, str(Path(shown).parent / base.value)
-            name = str(below) if shown.startswith("preset ") else name
+            name = str(below) if shown.startswith(f"{shelf.word} ") else name
         else:
-            below, name = find_preset(base.value), f"preset {base.value}"
+            below, name = find_preset(base.value, shelf), f"{shelf.word} {base.value}"
         if os.path.realpath(below) in [each for each, _ in chain]:
             circle = " -> ".join([each for _, each in chain] + [name])
             raise InputError(f"base: goes round in a circle, {circle}", base.place, "take one base away")
@@ -101,7 +118,7 @@ def _read(path: Path, shown: str, above: tuple[tuple[str, str], ...]) -> Node:
             raise InputError(f"base: {error.what}", base.place, error.do) from None
         raise
     problems: list[InputError] = []  # only --set names entries of lists, so none arise here
-    return lay(_read(below, name, chain), own, problems)
+    return lay(_read(below, name, chain, shelf), own, problems)
 
 
 def overlay(sets: Sequence[str]) -> Node | None:

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ValidationError
 
 from raster.errors import InputError
 from runs._explain import explain, place_of
-from runs._layers import find_preset, lay, nearest, overlay, preset_names, read_source
+from runs._layers import Shelf, find_preset, lay, nearest, overlay, preset_names, read_source
 from runs._schema import Schema, leaves
 from runs.strict_yaml import Node, Place, Steps, parse_yaml, to_yaml
 
-__all__ = ["Loaded", "diff", "dump", "find_preset", "load", "nearest", "preset_names"]
+__all__ = ["Loaded", "Shelf", "diff", "dump", "find_preset", "load", "nearest", "preset_names"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,19 +35,22 @@ class Loaded(Generic[Model]):
     places: Mapping[Steps, Place]
 
 
-def load(model: type[Model], source: Path | str | None, sets: Sequence[str] = ()) -> Loaded[Model]:
+def load(
+    model: type[Model], source: Path | str | None, sets: Sequence[str] = (), shelf: Shelf | None = None
+) -> Loaded[Model]:
     """Read, merge and check a config.
 
     Args:
         model: what the config must be.
         source: a Path, or a word: one that ends in .yaml or .yml is a file, any other a preset. None is an empty file.
         sets: words ``a.b=value`` that come last; values are YAML, ``biases.0.weight=2`` changes a list's entry.
+        shelf: where presets stand; lascaux's own if left out.
 
     Raises:
         InputError: whatever is wrong with it, one line each.
     """
     problems: list[InputError] = []
-    tree = Node({}, Place("defaults")) if source is None else read_source(source)
+    tree = Node({}, Place("defaults")) if source is None else read_source(source, shelf)
     patch = overlay(sets)
     if patch is not None:
         tree = lay(tree, patch, problems)

@@ -31,6 +31,7 @@ UNCHECKED = {
     "raster._cpu_tiles": "and these",
     "raster._cpu_vectors": "and these",
     "games.scenes._rays": "and these",
+    "agents.bodies._tour": "and these",
 }
 
 

@@ -1,6 +1,7 @@
 """The biases that ship with lascaux, one a file. Importing this registers them."""
 
 from agents.biases.augment import Augment
+from agents.biases.body import Body
 from agents.biases.brevity import Brevity
 from agents.biases.clip import Clip
 from agents.biases.copy import Copy
@@ -17,6 +18,7 @@ from agents.biases.tremor import Tremor
 
 __all__ = [
     "Augment",
+    "Body",
     "Brevity",
     "Clip",
     "Copy",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _draw, _pictures, _runs, _scenes, _study, _trace
+from runs.cli import _bias, _config, _draw, _pictures, _plot, _runs, _scenes, _study, _trace
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -78,4 +78,5 @@ app.command("presets")(_config.presets)
 app.add_typer(_config.app, name="config")
 app.command("pictures")(_pictures.pictures)
 app.add_typer(_scenes.app, name="scenes")
+app.command("plot")(_plot.plot)
 app.command("check-bias")(_bias.check)

@@ -63,6 +63,11 @@ def test_free_strokes_begin_as_the_start_is() -> None:
     assert torch.allclose(made[..., 0, 0], paper, atol=1e-5)
 
 
+def test_a_smooth_chain_is_refused_where_every_point_is_free() -> None:
+    with pytest.raises(ValueError, match="smooth is a sender's: free strokes choose every point"):
+        FreeConfig(kind="cubic", points=7, smooth=True)
+
+
 def test_what_is_not_learned_but_carried_stays_and_has_no_gradient() -> None:
     free = Free(FreeConfig(kind="line"), full())
     assert set(free.raw) == {"points"}
