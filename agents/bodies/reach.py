@@ -24,7 +24,7 @@ RIM = 0.02
 #: Rooms of a ring: 64 touching lines leave 0.12 % of the inner radius between them and its circle.
 ROOMS = 64
 _GRID = 33
-_HALVINGS = 24
+_HALVINGS = 12
 
 
 @dataclass(frozen=True)
