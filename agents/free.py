@@ -28,6 +28,8 @@ class FreeConfig(StrokesConfig):
     """Strokes a drawing, N. An SVG start brings its own."""
     spread: float = Field(1.0, gt=0, le=1)
     """A random start strews its strokes over +-spread of the canvas."""
+    opaque: float = Field(0.88, gt=0, lt=1)
+    """The opacity that strokes begin with, where they have one."""
     paper: bool = False
     """The paper has a colour of its own too (a grey, where strokes have no colour); white otherwise."""
     beyond: float = Field(0.1, ge=0, le=1)
@@ -83,7 +85,8 @@ class Free(nn.Module):
             if name == "width" and value is None and strokes.sigma2 is not None:
                 value = 2 * (strokes.sigma2 * math.log(2)).sqrt()
             if value is None:
-                found[name] = torch.full_like(like, 0.0 if name == "width" else PRESENT)
+                usual = {"width": 0.0, "opacity": math.log(self.config.opaque / (1 - self.config.opaque))}
+                found[name] = torch.full_like(like, usual.get(name, PRESENT))
                 found[name] = found[name].repeat_interleave(3, -1) if name == "colour" else found[name]
                 continue
             if name == "width":

@@ -148,15 +148,18 @@ def main() -> None:
     done: dict[str, Any] = json.loads(path.read_text()) if path.is_file() and not options.set else {}
     with tempfile.TemporaryDirectory() as folder:
         files = photos(Path(folder))
-        for name, sets in (("as the preset", []), ("opaque, one width", OPAQUE)):
-            rows = done.setdefault(name, {"rounds": []})["rounds"]
-            for seed in range(len(rows), options.seeds):
+        for seed in range(options.seeds):
+            for name, sets in (("as the preset", []), ("opaque, one width", OPAQUE)):
+                rows = done.setdefault(name, {"rounds": []})["rounds"]
+                if seed < len(rows):
+                    continue  # of an earlier sitting
                 rows.append(measured(files, [*sets, *options.set], seed))
                 done[name] |= summary(rows)
                 done["photos"] = [each.stem for each in files]
                 done["about"] = about() | {"threads": 1}
                 if not options.set:
                     write(path.name, done)
+        for name in ("as the preset", "opaque, one width"):
             print(name, json.dumps({key: value for key, value in done[name].items() if key != "rounds"}))
 
 
