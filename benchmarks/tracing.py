@@ -36,7 +36,7 @@ from runs.train import Learner  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "tracing.json"
 OUT = Path("out") / "tracing"
-HEADS = ("lines", "catmull-rom", "polyline", "beziers", "connected", "recurrent")
+HEADS = ("lines", "polyline", "catmull-rom", "beziers", "connected", "recurrent")
 TIMED = 40
 """Steps that are timed to find how many there is time for."""
 REST = 25.0
