@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 
 from agents.bodies import MACHINES, Deviation, Machine, Plan, deviation, plan, replay, sheet, written
 from raster import InputError, Strokes, from_quickdraw, from_svg
-from runs.drawings import CARRIED, WORDS, one_of, strokes_of
+from runs.draw import load_strokes
+from runs.drawings import one_of, strokes_of
 from runs.folder import lines, write_atomic, write_text
 from runs.loading import Shelf, load
 
@@ -143,7 +143,7 @@ def _no_drawing(path: Path) -> tuple[str, Path, str]:
             kind = picture.format
     except Exception:  # noqa: BLE001 (whatever pillow says of a file that is no picture)
         return "no kind of drawing that is known", path, f"give one of {', '.join(READS)}"
-    return f"this is a picture ({kind}), not a drawing", path, "a plotter needs strokes: an SVG, or strokes of lascaux"
+    return f"this is a picture ({kind}), not a drawing", path, "a plotter needs strokes: `lascaux draw` makes them of a picture"
 
 
 def _only(number: int, path: Path) -> None:
@@ -161,25 +161,9 @@ def _of_svg(path: Path, number: int) -> Drawing:
 
 def _of_tensors(path: Path, number: int) -> Drawing:
     _only(number, path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"more than {LARGEST} bytes")
-        with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
-            there = set(file.keys())
-            tensors = {name: file.get_tensor(name) for name in ("points", *CARRIED) if name in there}
-        if "points" not in tensors:
-            raise ValueError("it holds no points of strokes")
-        words = {key: told.get(key, usual) for key, usual in WORDS.items()}
-        strokes = Strokes(kind=words["kind"], knots=words["knots"], **tensors)
-        if strokes.batch_shape or strokes.points.shape[-1] != 2:
-            raise ValueError(
-                f"points of shape {list(strokes.points.shape)}, where one drawing has [strokes, points, 2]"
-            )
-    except (SafetensorError, TypeError, ValueError) as error:
-        what = (str(error).splitlines() or ["it is empty"])[0][:160]
-        raise InputError(f"damaged strokes: {what}", path, "give a file that lascaux wrote") from None
-    return Drawing(strokes, 1.0, False)
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"more than {LARGEST:,} bytes of strokes", path, "give a smaller drawing")
+    return Drawing(load_strokes(path).strokes, 1.0, False)
 
 
 def _of_lines(path: Path, number: int) -> Drawing:

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from raster import CanvasConfig, InputError, Strokes, in_sight, on_paper, to_quickdraw, to_svg
 from raster.curves import STRAIGHT, flatten
 from raster.shapes import Float, Tensor, UInt8
+from runs.drawings import CARRIED
 from runs.folder import write_atomic, write_text
 
-_CARRIED = ("sigma2", "width", "opacity", "colour", "presence")
 _FORMAT = "lascaux strokes 1"
 #: Pieces of a curve in a QuickDraw line, whose coordinates are whole numbers to 255.
 _PIECES = 32
@@ -67,7 +67,7 @@ class Sheet:
 
 def batch_of_one(strokes: Strokes) -> Strokes:
     """One sketch as a batch of one."""
-    carried = {name: getattr(strokes, name) for name in _CARRIED}
+    carried = {name: getattr(strokes, name) for name in CARRIED}
     batched = {name: value[None] for name, value in carried.items() if value is not None}
     return replace(strokes, points=strokes.points[None], **batched)
 
@@ -105,7 +105,7 @@ def picture_format(path: Path) -> str:
 def save_strokes(sheet: Sheet, path: Path) -> None:
     """Write a drawing's strokes exactly: their tensors, and in the metadata what else it takes to draw them again."""
     strokes = sheet.strokes.detach().cpu()
-    named = {name: getattr(strokes, name) for name in ("points", *_CARRIED)}
+    named = {name: getattr(strokes, name) for name in ("points", *CARRIED)}
     tensors = {name: value.clone().contiguous() for name, value in named.items() if value is not None}
     told = {
         "kind": strokes.kind,
@@ -131,6 +131,9 @@ def load_strokes(path: Path | str) -> Sheet:
         told = json.loads(metadata[_FORMAT])
         paper = told["paper"]
         strokes = Strokes(kind=told["kind"], knots=told["knots"], **tensors)
+        if strokes.batch_shape or strokes.points.shape[-1] != 2:
+            shape = list(strokes.points.shape)
+            raise ValueError(f"points of shape {shape}, where one drawing has [strokes, points, 2]")
         canvas = CanvasConfig.model_validate(told["canvas"])
         return Sheet(strokes, canvas, None if paper is None else tuple(float(ink) for ink in paper))
     except (FileNotFoundError, IsADirectoryError) as error:

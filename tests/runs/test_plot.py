@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from agents.bodies import MACHINES, Machine, machine_names, replay, shipped
-from raster import InputError, Strokes, in_sight, to_quickdraw, to_svg
+from raster import CanvasConfig, InputError, Strokes, in_sight, to_quickdraw, to_svg
 from runs.cli import app
 from runs.config import Config
+from runs.draw import Sheet, save_strokes
 from runs.drawings import written
 from runs.loading import dump, load
 from runs.plot import machine_of, plot, read_drawing
@@ -63,8 +64,7 @@ def refused(here: Path) -> Said:
 
 def test_a_drawing_is_the_same_from_every_file(here: Path, strokes: Strokes) -> None:
     (here / "a.svg").write_text(to_svg(in_sight(strokes), (64, 64)))
-    tensors = {"points": strokes.points, "colour": strokes.colour.contiguous(), "width": strokes.width.contiguous()}  # type: ignore[union-attr]
-    save_file(tensors, here / "a.safetensors", {"kind": "cubic", "knots": "centripetal"})
+    save_strokes(Sheet(strokes, CanvasConfig(size=64)), here / "a.safetensors")
     several = Strokes(strokes.points.expand(3, -1, -1, -1), "cubic", width=strokes.width, colour=strokes.colour)
     lines = [json.dumps({"step": step, **written(several)}) + "\n" for step in (10, 20)]
     (here / "a.jsonl").write_text("".join(lines))
@@ -166,8 +166,8 @@ def test_a_picture_a_folder_and_nothing_are_no_drawings(here: Path, refused: Sai
     assert "this is a folder, not a drawing" in refused("folder")
     assert "no such file (nothing.svg)" in refused("nothing.svg")
     save_file({"weights": torch.zeros(3)}, here / "agent.safetensors")
-    assert "it holds no points of strokes" in refused("agent.safetensors")
-    save_file({"points": torch.zeros(2, 3, 4, 2)}, here / "batch.safetensors", {"kind": "cubic"})
+    assert "it holds no strokes of lascaux" in refused("agent.safetensors")
+    save_strokes(Sheet(Strokes(torch.zeros(2, 3, 4, 2), "cubic"), CanvasConfig(size=64)), here / "batch.safetensors")
     assert "points of shape [2, 3, 4, 2]" in refused("batch.safetensors")
 
 
