@@ -5,7 +5,8 @@
 100 cubics at 224 px, likeness at levels 0 to 3 of the packaged trunk (the preset `draw`, on its whole canvas), after as
 many steps of it as ``--after`` says, so that strokes lie as they do. CPU milliseconds of one process with one thread:
 raster and trunk, forward and backward, on the same strokes, in turns, round after round, with the ink as wide as the
-preset's at its beginning and at its end; and whole steps with 1 photo and with 16 in a batch, also in turns.
+preset's at its beginning and at its end; and whole steps with 1 photo and with 16 in a batch, also in turns: CPU
+milliseconds of one thread, and milliseconds by the clock on two, which is what one waits for on two cores.
 """
 
 import argparse
@@ -74,15 +75,17 @@ def trunk(search: Search) -> Callable[[], None]:
     return call
 
 
-def rounds(calls: dict[str, Callable[[], object]], count: int) -> dict[str, list[float]]:
-    """CPU milliseconds of each call, in turns; the first round is to warm up."""
+def rounds(
+    calls: dict[str, Callable[[], object]], count: int, clock: Callable[[], float] = time.process_time
+) -> dict[str, list[float]]:
+    """Milliseconds of each call, in turns; the first round is to warm up."""
     found: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(count + 1):
         for name, call in calls.items():
-            began = time.process_time()
+            began = clock()
             call()
             if number:
-                found[name].append(1e3 * (time.process_time() - began))
+                found[name].append(1e3 * (clock() - began))
     return found
 
 
@@ -97,12 +100,18 @@ def main() -> None:
         one, many = search_of(1, files, options.after), search_of(MANY, files, 2)
         calls = {"raster, wide ink": raster(one, 0), "raster, thin ink": raster(one, 10**6), "trunk": trunk(one)}
         parts = rounds(calls, options.rounds)
-        steps = rounds({"1": one.advance, str(MANY): many.advance}, options.rounds)
+        both: dict[str, Callable[[], object]] = {"1": one.advance, str(MANY): many.advance}
+        steps = rounds(both, options.rounds)
+        torch.set_num_threads(2)
+        waited = rounds(both, options.rounds, time.perf_counter)
     found: dict[str, Any] = {f"{name}, ms": spread(values) for name, values in parts.items()}
     for name in ("raster, wide ink", "raster, thin ink"):
         found[f"{name}, by trunk"] = spread([a / b for a, b in zip(parts[name], parts["trunk"], strict=True)])
     found |= {f"step of {name} photos, ms": spread(values) for name, values in steps.items()}
     found[f"{MANY} photos by 1"] = spread([b / a for a, b in zip(steps["1"], steps[str(MANY)], strict=True)])
+    found |= {f"step of {name} photos, two threads, ms by the clock": spread(each) for name, each in waited.items()}
+    ratios = [b / a for a, b in zip(waited["1"], waited[str(MANY)], strict=True)]
+    found[f"{MANY} photos by 1, two threads, by the clock"] = spread(ratios)
     found["about"] = about() | {"threads": 1, "rounds": options.rounds, "steps before": options.after}
     write("draw-likeness.json", found)
     print(json.dumps(found, indent=1))

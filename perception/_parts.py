@@ -40,7 +40,7 @@ def in_parts(network: Network, x: Tensor, parameters: Iterable[nn.Parameter]) ->
         parameters: all that the network learns.
     """
     threads = min(torch.get_num_threads(), x.shape[0] // LEAST)
-    if threads <= 1 or x.device.type != "cpu" or _transformed():
+    if threads <= 1 or x.device.type != "cpu" or transformed():
         return tuple(network(x))
     learned = [parameter for parameter in parameters if parameter.requires_grad]
     if torch.is_grad_enabled() and (x.requires_grad or learned):
@@ -49,7 +49,8 @@ def in_parts(network: Network, x: Tensor, parameters: Iterable[nn.Parameter]) ->
     return _joined(_each(lambda part: _unrecorded(network, part), x.chunk(threads)))
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
+    """Whether a transform (``torch.func``, ``torch.compile``) or autocast is at work, to which a plain call is owed."""
     active: bool = torch._C._are_functorch_transforms_active()  # what torch.autograd.Function asks as well
     return active or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
 

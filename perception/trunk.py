@@ -10,6 +10,7 @@ from torch import nn
 
 from perception import weights
 from perception._folding import fold_batch_norms
+from perception._lean import make_lean
 from perception._open_clip import ClipPyramid, open_clip_network
 from perception._parts import in_parts
 from perception._pyramid import Pyramid
@@ -189,6 +190,8 @@ def build_trunk(config: FrozenTrunk, device: torch.device | str = "cpu") -> Trun
     side = size or min(96, cfg["input_size"][-1])
     picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     folded = fold_batch_norms(net, picture)
+    if pace is None:
+        make_lean(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     mean, std = (
         (weights.LITE_MEAN, weights.LITE_STD) if config.source in weights.PACKAGES else (cfg["mean"], cfg["std"])

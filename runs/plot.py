@@ -143,7 +143,11 @@ def _no_drawing(path: Path) -> tuple[str, Path, str]:
             kind = picture.format
     except Exception:  # noqa: BLE001 (whatever pillow says of a file that is no picture)
         return "no kind of drawing that is known", path, f"give one of {', '.join(READS)}"
-    return f"this is a picture ({kind}), not a drawing", path, "a plotter needs strokes: `lascaux draw` makes them of a picture"
+    return (
+        f"this is a picture ({kind}), not a drawing",
+        path,
+        "a plotter needs strokes: `lascaux draw` makes them of a picture",
+    )
 
 
 def _only(number: int, path: Path) -> None:
