@@ -117,9 +117,11 @@ def test_under_a_transform_it_is_the_plain_call(threads: int) -> None:
 @pytest.mark.parametrize("size", [(64, 64), (5, 9), (3, 2), (30, 17)])
 def test_a_canvas_of_one_channel_is_convolved_as_any_picture(size: tuple[int, int]) -> None:
     net = Convnet(1, (8, 16)).double()
+    for parameter in net.parameters():  # a norm of one place gives 0, where a ReLU's slope hangs on rounding
+        nn.init.uniform_(parameter, -1, 1)
     x = torch.rand(3, 1, *size, dtype=torch.float64, requires_grad=True)
     padded = nn.functional.pad(x, (0, max(4 - size[1], 0), 0, max(4 - size[0], 0)))
     expected = net.layers(padded)
     assert torch.allclose(net(x), expected, atol=1e-10)
     ours, theirs = (torch.autograd.grad((y**2).sum(), [x, *net.parameters()]) for y in (net(x), expected))
-    assert all(torch.allclose(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert all(torch.allclose(a, b, atol=1e-8 * float(b.abs().max())) for a, b in zip(ours, theirs, strict=True))
