@@ -4,6 +4,7 @@ from agents.bias import AnyBias, Bias, Played, bias
 from agents.biases import Ink, Likeness, Tremor
 from agents.community import Community, CommunityConfig, Pair
 from agents.eye import View
+from agents.free import Free, FreeConfig, FreeHand
 from agents.heads import HeadConfig, StrokesConfig
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
@@ -15,6 +16,9 @@ __all__ = [
     "Bias",
     "Community",
     "CommunityConfig",
+    "Free",
+    "FreeConfig",
+    "FreeHand",
     "HeadConfig",
     "Ink",
     "Likeness",

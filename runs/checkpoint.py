@@ -3,13 +3,13 @@
 import pickle
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
-from agents import Community
 from raster import InputError
 from runs.folder import write_atomic
 
@@ -17,7 +17,16 @@ KEEP = 2
 """Numbered checkpoints that are kept beside ``last``."""
 
 
-def weights_of(community: Community) -> dict[str, torch.Tensor]:
+@runtime_checkable
+class Members(Protocol):
+    """Whose weights are saved: an ``agents.Community``, or the strokes of ``runs.draw``."""
+
+    def members(self) -> dict[str, nn.Module]:
+        """Every module by the name that its tensors begin with."""
+        ...
+
+
+def weights_of(community: Members) -> dict[str, torch.Tensor]:
     """Every tensor of every agent by name (``senders.0.head.weight``), on the CPU."""
     tensors: dict[str, torch.Tensor] = {}
     for name, module in community.members().items():
@@ -26,7 +35,7 @@ def weights_of(community: Community) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def save(folder: Path, community: Community, step: int, state: dict[str, Any]) -> None:
+def save(folder: Path, community: Members, step: int, state: dict[str, Any]) -> None:
     """Write ``step-N`` and then ``last``, each under a temporary name first.
 
     Args:
@@ -105,7 +114,7 @@ def _load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def put(community: Community, weights: dict[str, torch.Tensor], where: Path) -> None:
+def put(community: Members, weights: dict[str, torch.Tensor], where: Path) -> None:
     """Put loaded weights into the agents.
 
     Raises:

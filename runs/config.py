@@ -6,12 +6,23 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
-from agents import AnyBias, CommunityConfig, ReceiverConfig, SenderConfig
+from agents import AnyBias, Bias, CommunityConfig, ReceiverConfig, SenderConfig
 from agents.receiver import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
 from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
 from raster import CanvasConfig
+
+
+def trunks_of(biases: Sequence[Bias]) -> dict[str, TimmTrunk]:
+    """The networks of timm that biases name, by the key where each stands."""
+    found = {}
+    for number, each in enumerate(biases):
+        for key in type(each).model_fields:
+            value = getattr(each, key)
+            if isinstance(value, TimmTrunk):
+                found[f"biases.{number}.{key}"] = value
+    return found
 
 
 class TrainConfig(BaseModel):
@@ -113,11 +124,7 @@ class Config(BaseModel):
         }
         if isinstance(self.receiver.reader, TrunkReader):
             trunks["receiver.reader.trunk"] = self.receiver.reader.trunk
-        for number, each in enumerate(self.biases):
-            for key in type(each).model_fields:
-                value = getattr(each, key)
-                if isinstance(value, TimmTrunk):
-                    trunks[f"biases.{number}.{key}"] = value
+        trunks |= trunks_of(self.biases)
         played: Sequence[Game] = self.game.parts
         for number, part in enumerate(played):
             trunks |= {f"the trunk of game {number}'s distractors": trunk for trunk, _ in part.reads()}

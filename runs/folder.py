@@ -85,6 +85,20 @@ class Folder:
             raise InputError("no run here (config.yaml is missing)", path, "give the folder that `lascaux run` wrote")
         return folder
 
+    def check_place(self) -> None:
+        """See that this folder can be written, or made.
+
+        Raises:
+            InputError: a file stands in its place or above it, or there is no permission.
+        """
+        if self.path.is_file():
+            raise InputError("this is a file, not a folder", self.path, "give another --out")
+        above = next((each for each in self.path.absolute().parents if each.exists()), self.path)
+        if not above.is_dir():
+            raise InputError(f"{above} is a file, not a folder", self.path, "give another --out")
+        if not os.access(self.path if self.path.exists() else above, os.W_OK | os.X_OK):
+            raise InputError("this place cannot be written", self.path, "give another --out, or change its permissions")
+
     def used(self) -> bool:
         """Whether anything is in it."""
         return self.path.exists() and any(self.path.iterdir())

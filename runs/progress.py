@@ -16,9 +16,9 @@ NARROW = 110
 
 
 class Progress:
-    """Shows the step, the communication rate and the newest losses."""
+    """Shows the step, the communication rate and the newest losses; ``idle`` is shown before the first."""
 
-    def __init__(self, steps: int, enabled: bool = True, start: int = 0) -> None:
+    def __init__(self, steps: int, enabled: bool = True, start: int = 0, idle: str = "rate   -  ") -> None:
         self.console = Console(stderr=True, quiet=not enabled)
         if not self.console.is_terminal:
             self.console.width = 130  # a log file has no width; a table that is cut says nothing
@@ -34,7 +34,7 @@ class Progress:
                 TimeRemainingColumn(),
                 console=self.console,
             )
-            self.task = self.bar.add_task("rate   -  ", total=steps, completed=start)
+            self.task = self.bar.add_task(idle, total=steps, completed=start)
 
     def __enter__(self) -> "Progress":
         if self.bar is not None:

@@ -1,6 +1,5 @@
 """Start a run, go on with one, open one."""
 
-import os
 import platform
 import sys
 import time
@@ -169,7 +168,16 @@ def choose_device(name: str) -> torch.device:
 def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
     """What a run ran on: versions, device, engine and why, git commit, seed, command."""
     dtype = torch.float64 if run.config.train.dtype == "float64" else torch.float32
-    engine = engine_for(run.gallery.device, dtype)
+    return {
+        **surroundings(run.gallery, dtype, run.config.seed, plugins),
+        "executor": "loop",
+        "fallback": run.fallback,
+    }
+
+
+def surroundings(gallery: Gallery, dtype: torch.dtype, seed: int, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The part of ``environment`` that everything has that computes on pictures."""
+    engine = engine_for(gallery.device, dtype)
     versions = {}
     for name in _VERSIONS:
         try:
@@ -180,17 +188,15 @@ def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": versions,
-        "device": str(run.gallery.device),
+        "device": str(gallery.device),
         "threads": torch.get_num_threads(),
         "raster": {"engine": engine.name, "why": engine.why},
-        "executor": "loop",
         "git": _git_commit(),
-        "seed": run.config.seed,
+        "seed": seed,
         "command": sys.argv,
         "plugins": list(plugins),
         "biases_of_packages": origins(),
-        "pictures": run.gallery.content,
-        "fallback": run.fallback,
+        "pictures": gallery.content,
     }
 
 
@@ -206,13 +212,7 @@ def _git_commit() -> dict[str, Any] | None:
 
 def _claim(folder: Folder, config: Config, resume: bool) -> Config:
     """See that the folder may be written: empty, or the same run's when resuming. Returns the config to run."""
-    if folder.path.is_file():
-        raise InputError("this is a file, not a folder", folder.path, "give another --out")
-    above = next((each for each in folder.path.absolute().parents if each.exists()), folder.path)
-    if not above.is_dir():
-        raise InputError(f"{above} is a file, not a folder", folder.path, "give another --out")
-    if not os.access(folder.path if folder.path.exists() else above, os.W_OK | os.X_OK):
-        raise InputError("this place cannot be written", folder.path, "give another --out, or change its permissions")
+    folder.check_place()
     if not folder.used():
         return config
     if not resume:

@@ -215,7 +215,7 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
     """Train until the last step; False when a Ctrl-C stopped it (saved, can go on)."""
     train = run.config.train
     has_validation = "validation" in run.gallery.splits
-    with _asked_to_stop() as stop:
+    with asked_to_stop() as stop:
         while run.step < train.steps and not stop():
             began = time.perf_counter()
             played = learner.step()
@@ -254,7 +254,7 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl-C (or a polite kill) came; the step in hand is finished first.
 
     A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught: there they act as ever.

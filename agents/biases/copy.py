@@ -21,26 +21,36 @@ class Copy(Bias):
     """Difference of drawing and photo as pictures (the losses of Mihai & Hare, arXiv 2103.16194).
 
     With d the difference of the drawing's ink and the photo's darkness (one minus its luminance; where strokes have
-    a colour, of each colour): ``mse`` is mean d^2; ``gaussian``, ``laplacian`` and ``dog`` are the mean over scales of
-    the mean square of what d has there; ``bce`` is the cross-entropy of ink and darkness.
+    a colour, of each colour): ``mse`` is mean d^2; ``blurred`` the same of d blurred; ``gaussian``, ``laplacian`` and
+    ``dog`` are the mean over scales of the mean square of what d has there; ``bce`` is the cross-entropy of ink and
+    darkness.
     """
 
-    by: Literal["mse", "gaussian", "laplacian", "dog", "bce"] = "mse"
-    """How they are compared. ``gaussian``: d, then d blurred and halved, again and again (Burt & Adelson 1983);
-    ``laplacian``: what each of these steps takes away, and the last; ``dog``: differences of d blurred more and more,
-    at full size, so that even greys do not matter but edges do; ``bce``: for ink that is either there or not."""
+    by: Literal["mse", "blurred", "gaussian", "laplacian", "dog", "bce"] = "mse"
+    """How they are compared. ``blurred``: both as somebody sees them who stands back; ``gaussian``: d, then d blurred
+    and halved, again and again (Burt & Adelson 1983); ``laplacian``: what each of these steps takes away, and the last;
+    ``dog``: differences of d blurred more and more, at full size, so that even greys do not matter but edges do;
+    ``bce``: for ink that is either there or not."""
     scales: int = Field(4, ge=1, le=12)
     """Scales of a pyramid, the whole size among them; fewer where the canvas is too small to be halved so often."""
     invert: bool = False
     """Ink where the photo is light: for light lines on a dark ground."""
+    sigma: float = Field(0.05, gt=0, le=1)
+    """Width of the Gaussian of ``blurred``, canvas units (0.05 is 1.6 pixels of 64)."""
+    grey: bool = False
+    """Compare luminance alone, also where strokes have a colour."""
 
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         ink = play.canvas if play.canvas.ndim == 4 else play.canvas[:, None]  # [B, C, H, W]
+        if self.grey and ink.shape[1] == 3:
+            ink = rgb_to_grayscale(ink)  # of ink as of light: it is linear, and its weights are 1 together
         dark = self._darkness(play, ink)
         if self.by == "bce":
             sure = _KEEP_OFF + (1 - 2 * _KEEP_OFF) * ink.clamp(0, 1)
             return F.binary_cross_entropy(sure, dark, reduction="none").mean((1, 2, 3))
         # Every pyramid is linear, so one of the difference is the difference of two.
+        if self.by == "blurred":
+            return blur(ink - dark, self.sigma * min(ink.shape[-2:]) / 2).square().mean((1, 2, 3))
         parts = {"mse": _alone, "gaussian": _gaussian, "laplacian": _laplacian, "dog": _dog}[self.by]
         found = parts(ink - dark, self.scales)
         return torch.stack([part.square().mean((1, 2, 3)) for part in found]).mean(0)

@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from agents.bias import Bias, bias
 from agents.biases._blur import blur
+from agents.biases._slopes import slopes
 from agents.eye import View
 from agents.moment import Moment
 from raster.shapes import Float, Tensor
@@ -53,9 +52,7 @@ class Shape(Bias):
 
 def _edges(grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Length of the luminance's gradient, the longest of each picture 1; 0 all over where nothing changes."""
-    across = grey.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
-    filters = torch.stack([across, across.T])[:, None]  # [2, 1, 3, 3]
-    slope = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), filters)
+    slope = slopes(grey)
     length = slope.square().sum(1, keepdim=True).sqrt()
     # Below a hundredth a pixel lies the noise of bytes: it is not blown up to edges.
     return length / length.amax((2, 3), keepdim=True).clamp(min=0.01)

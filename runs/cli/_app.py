@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _pictures, _runs, _scenes, _study
+from runs.cli import _bias, _config, _draw, _pictures, _runs, _scenes, _study
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -26,7 +26,7 @@ class _Lascaux(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         def go_on() -> str:
             words = list(ctx.obj)
-            if ctx.invoked_subcommand != "run":
+            if ctx.invoked_subcommand not in ("run", "draw"):
                 return ""
             return f"go on with: {shlex.join(['lascaux', *words, *([] if '--resume' in words else ['--resume'])])}"
 
@@ -69,6 +69,7 @@ def _everywhere(
 
 
 app.command("run")(_runs.run)
+app.command("draw")(_draw.draw)
 app.command("report")(_runs.report)
 app.command("probe")(_runs.probe)
 app.add_typer(_study.app, name="study")

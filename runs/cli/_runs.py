@@ -26,9 +26,12 @@ def run(
 
     import_plugins(plugin)  # first: the config knows the biases that are registered when it is imported
     import runs
+    from raster.errors import InputError
     from runs.config import Config
-    from runs.loading import load
+    from runs.loading import load, preset_names
 
+    if source.split("/")[0] == "draw" and source in preset_names():
+        raise InputError(f"the preset {source} is for single pictures", None, f"lascaux draw PICTURE --preset {source}")
     chosen = [*sets, *([] if seed is None else [f"seed={seed}"])]
     config = load(Config, source, chosen).config
     done = runs.launch(config, out=out, resume=resume, device=device, data_root=data_root, plugins=tuple(plugin))

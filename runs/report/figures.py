@@ -52,6 +52,20 @@ def curves(metrics: list[dict[str, Any]]) -> str:
     return _svg(figure)
 
 
+def losses(metrics: list[dict[str, Any]]) -> str:
+    """Every cost over steps, a panel each, as an SVG data address; ``metrics`` holds ``step`` and costs."""
+    from matplotlib.figure import Figure
+
+    keys = [key for key in dict.fromkeys(key for line in metrics for key in line) if key not in _NOT_CURVES]
+    figure = Figure(figsize=(3.6 * len(keys), 2.8), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):
+        points = [(line["step"], line[key]) for line in metrics if key in line]
+        axes.plot(*zip(*points, strict=True), lw=1.2)
+        axes.set(xlabel="step", title=key)
+        axes.grid(alpha=0.25)
+    return _svg(figure)
+
+
 _NOT_CURVES = {"balanced", "step", "split", "lr", "seconds", "games_per_second"}
 
 
