@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 
-import timm
 import torch
 from torch import nn
 
@@ -120,6 +119,8 @@ def _resnet(config: ResNetEncoder, latent: int) -> nn.Sequential:
     Source: Zhang, Hare and Prügel-Bennett (NeurIPS 2019), appendix, for ``vector``; Zhang and others (ICLR 2022),
     appendix, for ``grid``.
     """
+    import timm  # seconds, and only here
+
     net = timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="")
     width = int(net.num_features)
     even = nn.AdaptiveAvgPool2d(4)  # 128 pixels give 4 x 4 by themselves

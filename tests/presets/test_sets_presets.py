@@ -49,14 +49,18 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", PRESETS)
+# A residual network takes its time, however small its pictures.
+CASES = [pytest.param(name, marks=[pytest.mark.slow] if "clevr" in name else []) for name in PRESETS]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_preset_made_small_runs(name: str, mini: Path, tmp_path: Path) -> None:
     config = load(SetsConfig, name).config
     small = list(SMALL)
     if hasattr(config.task, "scenes"):
         small += [f"task.scenes={PICTURES[config.task.scenes.kind].replace('MINI', str(mini))}"]
     if config.task.kind == "objects":
-        small += ["task.count=4", "task.held=3"]
+        small += ["task.count=4", "task.held=3", "task.world.most=3"]
     if config.encoder.kind == "resnet":
         small += ["encoder.name=resnet18"]
     small += ["train.late_steps=null"] if config.train.late_steps else []
