@@ -1,6 +1,7 @@
 """The sets of a task, and what is told of each: dealt anew at every step, or held in memory by split."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ from runs.sets.tasks import (
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Say = Callable[[str], None]
+
+BLOCK = 128
+"""Held-out sets of a toy that are dealt at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +99,15 @@ class Dealt:
 
     def held(self, split: Split, count: int) -> Pairs:
         """See `Data`. There are always as many as are asked for."""
-        # Seeds of runs are below 2^31, so that no run's own generator stands there.
-        return self.train(count, torch.Generator().manual_seed(self.seed + SPLITS.index(split) * 2**32))
+        blocks = [self._block(split, number) for number in range(math.ceil(count / BLOCK))]
+        given, wanted = (torch.cat(each)[:count] for each in zip(*blocks, strict=True))
+        return Pairs(given.to(self.device), wanted.to(self.device))
+
+    def _block(self, split: Split, number: int) -> tuple[Tensor, Tensor]:
+        """Sets that are dealt at once: a generator's numbers hang on how many are asked for."""
+        # Hashed, because torch takes 32 bits of a seed only: what is added above them would change nothing.
+        digest = hashlib.sha256(f"{self.seed} {split} {number}".encode()).digest()
+        return self._deal(BLOCK, torch.Generator().manual_seed(int.from_bytes(digest[:4], "big")))
 
     def pixels(self, split: Split, count: int) -> None:
         """There are none."""

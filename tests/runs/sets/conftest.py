@@ -26,6 +26,7 @@ PICTURES = {
         "scenes": {"kind": "made", "count": 8, "held": 4, "width": 16, "height": 16, "samples": 1, "world": WORLD},
     },
     "encoder": {"kind": "convnet", "channels": [4, 4]},
+    "measure": {"sets": 4, "validation": 2, "inner": [], "examples": 2},
 }
 
 

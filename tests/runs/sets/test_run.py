@@ -76,7 +76,9 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=[pytest.mark.slow] if name == "batch norm" else []) for name in CASES]
+)
 def test_killed_and_resumed_it_is_the_same_bit_for_bit(
     case: str, small: Small, pictures: Small, tmp_path: Path
 ) -> None:
