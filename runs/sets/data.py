@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from games.pictures.config import DigitPictures, TorchvisionPictures
 from games.pictures.load import load_album
@@ -265,6 +263,6 @@ def _digest(given: Mapping[Split, Tensor], wanted: Mapping[Split, Tensor]) -> st
     return found.hexdigest()
 
 
-def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
+def _bytes(tensor: Tensor) -> memoryview:
     """A tensor's bytes as hashlib takes them, without a copy."""
-    return tensor.cpu().contiguous().flatten().view(torch.uint8).numpy()
+    return tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data

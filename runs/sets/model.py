@@ -41,7 +41,9 @@ class SetPredictor(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(config.seed if seed is None else seed)
             self.eye = _encoder(config, shape)
-            decoder = build_set_decoder(config.decoder, config.latent, config.task.slots, config.task.fields.channels)
+            decoder: object = build_set_decoder(
+                config.decoder, config.latent, config.task.slots, config.task.fields.channels
+            )
         assert isinstance(decoder, nn.Module)
         self.decoder = decoder
 
@@ -122,7 +124,7 @@ def _resnet(config: ResNetEncoder, latent: int) -> nn.Sequential:
     import timm  # seconds, and only here
 
     net = timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="")
-    width = int(net.num_features)
+    width = int(net.num_features)  # type: ignore[arg-type]
     even = nn.AdaptiveAvgPool2d(4)  # 128 pixels give 4 x 4 by themselves
     if config.head == "vector":
         down = [nn.Conv2d(width, width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
