@@ -179,6 +179,6 @@ def figures(summary: dict[str, Any]) -> list[tuple[str, dict[str, Value]]]:
     """Every row of figures of a summary, by what it is called: each number of inner steps, then the controls."""
     found = []
     for steps, row in summary["inner"].items():
-        name = summary["decoder"] if steps == "none" else f"{summary['decoder']}, {steps} inner steps"
+        name = summary["decoder"] if steps == "none" else f"{steps} inner steps"
         found.append((name, row["measures"]))
     return [*found, *summary["controls"].items()]

@@ -91,11 +91,11 @@ def examples(run: SetsRun) -> list[Example]:
 
 
 def _columns(length: int) -> list[tuple[int, str]]:
-    """Which sets of a trace are shown, and what they are called: the first steps closer together than the last."""
+    """Which sets of a trace are shown, evenly from the start to the answer, and what they are called."""
     if length == 1:
         return [(0, "answer")]
     last = length - 1
-    places = sorted({round(last * (k / (COLUMNS - 1)) ** 1.5) for k in range(COLUMNS)})
+    places = sorted({round(last * k / (COLUMNS - 1)) for k in range(COLUMNS)})
     return [(at, "start" if at == 0 else f"step {at}") for at in places]
 
 

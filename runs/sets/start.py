@@ -131,21 +131,25 @@ def load(path: Path | str, device: str = "cpu", data_root: Path | None = None) -
 
 
 def results(summary: dict[str, Any]) -> Table:
-    """The figures of a summary as a table: a row for each number of inner steps and each control."""
+    """The figures of a summary as a table, a row for each number of inner steps and each control.
+
+    The interval stands with the figure that a run is judged by alone; the report has them all.
+    """
     rows = figures(summary)
+    judged = summary["headline"]["name"]
     names = list(rows[0][1])
-    table = Table(title=f"{summary['name']}: {summary['n']} held-out sets")
+    table = Table(title=f"{summary['name']}: {summary['n']} held-out sets", padding=(0, 0))
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     for what, row in rows:
-        table.add_row(what, *(_shown(row[name]) for name in names))
+        table.add_row(what, *(_shown(row[name], name == judged) for name in names))
     return table
 
 
-def _shown(value: dict[str, float]) -> str:
-    text = f"{value['value']:.4g}"
-    return f"{text}\n{value['low']:.3g}-{value['high']:.3g}" if "low" in value else text
+def _shown(value: dict[str, float], interval: bool) -> str:
+    text = f"{value['value']:.3g}"
+    return f"{text}\n{value['low']:.3g}-{value['high']:.3g}" if interval and "low" in value else text
 
 
 def _advance(run: SetsRun, learner: SetLearner, shown: Progress) -> None:
