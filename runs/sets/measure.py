@@ -33,7 +33,8 @@ class Answers:
     Attributes:
         sets: [n, N, C].
         gaps: [T], the inner loss each inner step started from, in the mean over sets.
-        moved: [T], how far elements moved at each inner step, likewise.
+        moved: [T], how far elements moved at each inner step, likewise; [1], from the start to the answer, where the
+            decoder keeps no more of its trace.
     """
 
     sets: Float[Tensor, "n slots c"]

@@ -82,7 +82,11 @@ def examples(run: SetsRun) -> list[Example]:
     for number in range(len(wanted)):
         picture = None if pixels is None else pixels[number].cpu()
         draw = _drawer(run.config, wanted[number], picture)
-        steps = [Step(label, draw(trace[at, number])) for at, label in _columns(len(trace))] if draw else []
+        steps = (
+            [Step(label, draw(trace[at, number])) for at, label in _columns(len(trace), len(decoded.gaps))]
+            if draw
+            else []
+        )
         if draw:
             steps.append(Step("true", draw(wanted[number])))
         told = None if picture is None else show.photo(picture)
@@ -90,11 +94,13 @@ def examples(run: SetsRun) -> list[Example]:
     return found
 
 
-def _columns(length: int) -> list[tuple[int, str]]:
+def _columns(length: int, inner: int) -> list[tuple[int, str]]:
     """Which sets of a trace are shown, evenly from the start to the answer, and what they are called."""
     if length == 1:
         return [(0, "answer")]
     last = length - 1
+    if inner > last:  # of an inner loop the ends alone were kept
+        return [(0, "start"), (last, f"step {inner}")]
     places = sorted({round(last * k / (COLUMNS - 1)) for k in range(COLUMNS)})
     return [(at, "start" if at == 0 else f"step {at}") for at in places]
 

@@ -15,7 +15,9 @@ from runs.report.figures import as_data_uri
 
 SIDE = 120
 """Pixels a side of one small picture."""
-INK, TRUE, WRONG = "#22201c", "#9db8cf", "#b3261e"
+FAINT = 0.05
+"""Presence up to which a point is not drawn."""
+INK, TRUE = "#22201c", "#9db8cf"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def points(
     """Elements by their first two numbers (one number: along a line), the true ones as rings beneath.
 
     Args:
-        said: a predicted set; a faint point is one of little presence.
+        said: a predicted set; a faint point is one of little presence, and one of hardly any is left out.
         true: the true set.
         low, high: the numbers at the picture's edges, (x, y).
         down: whether the second number grows downwards, as pixels do.
@@ -51,8 +53,9 @@ def points(
         if there > 0.5
     ]
     marks += [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{INK}" fill-opacity="{max(0.08, min(1.0, there)):.2f}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{INK}" fill-opacity="{min(1.0, there):.2f}"/>'
         for x, y, there in _placed(said, low, high, down)
+        if there > FAINT
     ]
     return _svg("".join(marks))
 

@@ -83,7 +83,6 @@ def launch(
     write_json(folder.env, surroundings(run.data, torch.float32, config.seed))
     write_json(folder.pictures, {"content": run.data.content, "source": run.data.source})
     _status(folder, "running", learner)
-    shown.start = learner.step
     shown.say(
         f"{config.name}: {run.data.source}; {config.encoder.kind} to {config.latent} numbers to {config.decoder.kind}, "
         f"{config.train.steps} steps, {where}"

@@ -182,6 +182,12 @@ class FolderScenes(BaseModel):
     height: int = Field(128, ge=4, le=1024)
     """... and this many down."""
 
+    @model_validator(mode="after")
+    def _held_out(self) -> "FolderScenes":
+        if self.train == self.test:
+            raise ValueError(f"train and test are both the split {self.train}: what is learned cannot be the test")
+        return self
+
 
 class MadeScenes(BaseModel):
     """Scenes that are made up and rendered once, then kept in the cache."""

@@ -36,6 +36,13 @@ TRUNK = {"kind": "timm", "name": "packaged"}
             {"task": {"kind": "state"}, "encoder": {"kind": "trunk", "trunk": {**TRUNK, "frozen": False}}},
             "frozen: false",
         ),
+        (
+            {
+                "task": {"kind": "boxes", "scenes": {"kind": "folder", "path": "x", "test": "train"}},
+                "encoder": {"kind": "convnet"},
+            },
+            "both the split train",
+        ),
         ({"measure": {"inner": [0]}}, "greater than or equal to 1"),
         ({"trainn": {}}, "Extra inputs"),
     ],

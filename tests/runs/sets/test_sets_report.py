@@ -21,6 +21,9 @@ RED = Thing("cube", "large", "rubber", "red", (1.0, -1.0, 0.7))
 BLUE = Thing("sphere", "small", "metal", "blue", (-1.5, 0.5, 0.35))
 
 
+ENDS = {"kind": "idspn", "encoder": {"kind": "fspool", "hidden": [8]}, "steps": 3, "trace": "ends"}
+
+
 def element(*things: Thing) -> torch.Tensor:
     return to_sets([Scene(things, {})], slots=3)[0]
 
@@ -63,11 +66,11 @@ def test_numbers_that_are_double_or_missing_are_marked() -> None:
 
 
 def test_points_stand_where_they_are() -> None:
-    said = torch.tensor([[0.0, 1.0, 1.0], [0.5, 0.25, 0.2], [7.0, 0.0, 0.0]])
+    said = torch.tensor([[0.0, 1.0, 1.0], [0.5, 0.25, 0.2], [7.0, 0.0, 1.3], [0.4, 0.4, 0.0]])
     for down, heights in ((True, [120, 30, 0]), (False, [0, 90, 120])):
         markup = show.points(said, said[:1], (0.0, 0.0), (1.0, 1.0), down)
         circles = [(float(x), float(y)) for x, y in re.findall(r'cx="([-\d.]+)" cy="([-\d.]+)" r="2"', markup)]
-        assert circles == list(zip([0, 60, 120], heights, strict=True))  # what lies outside is put at the edge
+        assert circles == list(zip([0, 60, 120], heights, strict=True))  # one of presence 0 is none
         assert markup.count('r="4.5"') == 1
 
 
@@ -76,11 +79,12 @@ def test_points_stand_where_they_are() -> None:
     [
         ({}, 0, "<circle"),
         ({"task": {"kind": "multisets", "slots": 3, "numbers": 1}, "encoder": {"kind": "own"}}, 0, "<circle"),
+        ({"decoder": ENDS}, 0, 'colspan="5"'),
         ({"task": {"kind": "numbering", "slots": 3, "classes": 2}, "encoder": {"kind": "fspool"}}, 0, "class 1"),
         ({"task": {"kind": "boxes"}}, 2 * 5, "<rect"),
         ({"task": {"kind": "state"}}, 2 * 6, "presence"),
     ],
-    ids=["polygons", "multisets", "numbering", "boxes", "state"],
+    ids=["polygons", "multisets", "ends", "numbering", "boxes", "state"],
 )
 def test_the_page_shows_examples_step_by_step(
     small: Small, pictures: Small, tmp_path: Path, changes: dict[str, Any], images: int, marks: str
