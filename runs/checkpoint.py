@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -112,6 +113,30 @@ def _load_state(path: Path) -> dict[str, Any]:
             what = "it holds other things than tensors, numbers and words, which are never loaded"
         raise InputError(f"damaged checkpoint: {what}", path, DAMAGED) from None
     return state
+
+
+def go_on(folder: Path, community: Members, restore: Callable[[int, dict[str, Any]], None]) -> int | None:
+    """Put the newest whole checkpoint into the agents and whoever trains them; its step, None when there is none.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        community: whose weights.
+        restore: takes the step and the state that were saved.
+
+    Raises:
+        InputError: it is damaged, or of another config.
+    """
+    found = load(folder)
+    if found is None:
+        return None
+    weights, state = found
+    put(community, weights, folder)
+    step: int = state["step"]
+    try:
+        restore(step, state)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError("the state is damaged or of another config", folder / "last.state", DAMAGED) from error
+    return step
 
 
 def put(community: Members, weights: dict[str, torch.Tensor], where: Path) -> None:

@@ -22,7 +22,7 @@ from runs._layers import Shelf, find_preset, lay, nearest, overlay, preset_names
 from runs._schema import Schema, leaves
 from runs.strict_yaml import Node, Place, Steps, parse_yaml, to_yaml
 
-__all__ = ["Loaded", "Shelf", "diff", "dump", "find_preset", "load", "nearest", "preset_names"]
+__all__ = ["Loaded", "Shelf", "diff", "dump", "find_preset", "load", "nearest", "preset_names", "says"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,6 +63,16 @@ def load(
     if config is None or lines:
         raise InputError("\n".join(lines))
     return Loaded(config, places)
+
+
+def says(source: Path | str, key: str) -> bool:
+    """Whether a config, or what it is based on, says something for a key of its top level.
+
+    Raises:
+        InputError: a file of it is missing or damaged.
+    """
+    tree = read_source(source).value
+    return isinstance(tree, dict) and key in tree
 
 
 def _check(model: type[Model], raw: Any) -> tuple[Model | None, list[Any]]:

@@ -6,9 +6,10 @@ import time
 from importlib import metadata
 from pathlib import Path
 from subprocess import run as run_process
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from pydantic import BaseModel
 
 from agents.bias import origins
 from games import Referential
@@ -69,16 +70,8 @@ def launch(
     run = _assemble(config, folder.path, where, data_root)
     run.fallback = run.fallback or _fallback(folder)
     _playable(run)
-    found = checkpoint.load(folder.checkpoints) if resume else None
     learner = Learner(run)
-    if found is not None:
-        weights, state = found
-        checkpoint.put(run.community, weights, folder.checkpoints)
-        try:
-            learner.restore(state["step"], state)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            saved = folder.checkpoints / "last.state"
-            raise InputError("the state is damaged or of another config", saved, checkpoint.DAMAGED) from error
+    found = checkpoint.go_on(folder.checkpoints, run.community, learner.restore) if resume else None
     before = learner.seconds
     folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
     for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
@@ -176,7 +169,22 @@ def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-def surroundings(gallery: Gallery, dtype: torch.dtype, seed: int, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+@runtime_checkable
+class Material(Protocol):
+    """What a run works on: a `Gallery`, or other data."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        ...
+
+    @property
+    def content(self) -> str:
+        """A hash of it."""
+        ...
+
+
+def surroundings(gallery: Material, dtype: torch.dtype, seed: int, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
     """The part of ``environment`` that everything has that computes on pictures."""
     engine = engine_for(gallery.device, dtype)
     versions = {}
@@ -213,25 +221,36 @@ def _git_commit() -> dict[str, Any] | None:
 
 def _claim(folder: Folder, config: Config, resume: bool) -> Config:
     """See that the folder may be written: empty, or the same run's when resuming. Returns the config to run."""
+    if resume and _fallback(folder) and getattr(config.pictures, "otherwise", None):
+        config = _instead(config)  # it began with other pictures than were asked for, and goes on with them
+    claim(folder, config, resume, "run")
+    return config
+
+
+def claim(folder: Folder, config: BaseModel, resume: bool, what: str) -> None:
+    """See that a folder may be written: empty, or when resuming one whose config is the same.
+
+    Args:
+        folder: where to.
+        config: of what is to be written.
+        resume: go on with what is in it.
+        what: what a person calls it.
+
+    Raises:
+        InputError: a place that cannot be written, a used folder without ``resume``, another config with it.
+    """
     folder.check_place()
     if not folder.used():
-        return config
+        return
     if not resume:
-        raise InputError(
-            "the folder is not empty", folder.path, "--resume goes on with the run in it, --out takes another"
-        )
+        do = f"--resume goes on with the {what} in it, --out takes another"
+        raise InputError("the folder is not empty", folder.path, do)
     Folder.of_run(folder.path)
-    old = load_config(Config, folder.config, []).config
-    if _fallback(folder) and getattr(config.pictures, "otherwise", None):
-        config = _instead(config)  # it began with other pictures than were asked for, and goes on with them
-    changes = diff(old, config)
+    changes = diff(load_config(type(config), folder.config, []).config, config)
     if changes:
-        raise InputError(
-            f"the run in it has another config: {'; '.join(changes[:4])}{' ...' if len(changes) > 4 else ''}",
-            folder.path,
-            "resume it with its own config.yaml, or take another --out",
-        )
-    return config
+        told = f"{'; '.join(changes[:4])}{' ...' if len(changes) > 4 else ''}"
+        do = "resume it with its own config.yaml, or take another --out"
+        raise InputError(f"the {what} in it has another config: {told}", folder.path, do)
 
 
 def _assemble(config: Config, path: Path, device: torch.device, data_root: Path | None) -> Run:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -17,7 +17,6 @@ from games import Pictionary, Play
 from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
-from runs.config import TrainConfig
 from runs.evidence import gather
 from runs.folder import append_line
 from runs.journal import Journal, Record
@@ -29,7 +28,23 @@ Progress = Callable[[int, dict[str, float]], None]
 """Called with the step and the newest numbers."""
 
 
-def lr_at(train: TrainConfig, step: int) -> float:
+@runtime_checkable
+class Schedule(Protocol):
+    """The keys of a config that a step size hangs on."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def flat(self) -> float: ...
+    @property
+    def floor(self) -> float: ...
+
+
+def lr_at(train: Schedule, step: int) -> float:
     """The step size at ``step`` (0-based): linear warm-up, flat, then a cosine down to ``floor``."""
     if step < train.warmup:
         return train.lr * (step + 1) / train.warmup

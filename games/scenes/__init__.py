@@ -10,9 +10,10 @@ from games.scenes.render import Rendered, render
 from games.scenes.scene import Scene, Thing, boxes_of, from_set, to_sets
 from games.scenes.sprites import sprites
 from games.scenes.toys import Numbering, multisets, numbered_rightly, numbering, points_of, polygons
-from games.scenes.world import Made, WorldConfig, make
+from games.scenes.world import LAMPS, Made, WorldConfig, make, place
 
 __all__ = [
+    "LAMPS",
     "Camera",
     "Made",
     "Numbering",
@@ -28,6 +29,7 @@ __all__ = [
     "multisets",
     "numbered_rightly",
     "numbering",
+    "place",
     "points_of",
     "polygons",
     "read_scenes",

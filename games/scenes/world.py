@@ -70,7 +70,26 @@ def make(config: WorldConfig, width: int, height: int, samples: int, seed: tuple
         rendered = render(scene, camera, lamps, width, height, samples)
         if (rendered.seen >= config.visible).all():
             return Made(_told(scene, camera, rendered, width, height), rendered)
-    raise InputError(
+    raise _too_full(config)
+
+
+def place(config: WorldConfig, seed: tuple[int, ...]) -> Scene:
+    """A scene of which no picture is made: objects by the same rules, but for being seen.
+
+    The same seed gives the same scene. Raises InputError where objects of that many find no place in a thousand
+    attempts.
+    """
+    noise = np.random.default_rng(seed)
+    for _ in range(1000):
+        camera = Camera.at(_jitter(noise, config.camera_jitter, 1)[0])
+        scene = _place(config, camera, noise, int(noise.integers(config.least, config.most + 1)))
+        if scene is not None:
+            return scene
+    raise _too_full(config)
+
+
+def _too_full(config: WorldConfig) -> InputError:
+    return InputError(
         f"no scene of {config.least} to {config.most} objects was found in a thousand attempts",
         "scenes",
         "ask for fewer objects, a smaller gap or margin, or a smaller visible part",

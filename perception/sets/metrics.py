@@ -5,7 +5,7 @@ batch), so what must hold is tested as properties: a perfect answer has 100, wha
 images and the size of batches; equal objects count as often as they are there; a looser threshold is never worse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -84,25 +84,52 @@ class AveragePrecision:
 
     def compute(self) -> dict[float, float]:
         """Percent by threshold, of all that was added."""
+        answer = {}
+        for threshold, confidence, right, real in self._judged():
+            if self.per_image:
+                each = _each_image(confidence, right, real)
+                answer[threshold] = float(each.mean()) if len(each) else 0.0
+            else:
+                answer[threshold] = _area(confidence.ravel(), right.ravel(), int(real.sum()))
+        return answer
+
+    def interval(self, samples: int = 1000, seed: int = 0) -> dict[float, tuple[float, float]]:
+        """95 % intervals of what `compute` gives, by threshold: a percentile bootstrap that draws whole pictures anew.
+
+        Objects of one picture are not independent, pictures are. Which pictures are drawn hangs on `seed` alone. Raises
+        InputError where nothing was added.
+        """
+        answer = {}
+        for threshold, confidence, right, real in self._judged():
+            noise = np.random.default_rng(seed)  # the same pictures for each threshold
+            images = len(real)
+            if self.per_image:
+                each = _each_image(confidence, right, real)
+                each = each if len(each) else np.zeros(1)
+                found = [each[noise.integers(0, len(each), len(each))].mean() for _ in range(samples)]
+            else:
+                order = np.argsort(-confidence, axis=None, kind="stable")
+                image = order // confidence.shape[1]
+                falling, hit, objects = confidence.ravel()[order], right.ravel()[order], real.sum(1)
+                found = []
+                for _ in range(samples):
+                    times = np.bincount(noise.integers(0, images, images), minlength=images)
+                    found.append(_curve(falling, hit * times[image], times[image], int(objects @ times)))
+            low, high = np.quantile(found, [0.025, 0.975])
+            answer[threshold] = (float(low), float(high))
+        return answer
+
+    def _judged(self) -> Iterator[tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
+        """For each threshold: itself, confidence [B, N], whether a detection is right [B, N], real objects [B, M]."""
         assert self.thresholds is not None
         if not self._seen:
             raise InputError("there is nothing to measure", None, "add a batch first")
-        answer = {}
         for threshold in self.thresholds:
             # As a misfit: distance, or 1 - overlap. Written so that an overlap equal to the threshold is within.
             worst = threshold if self.by == "distance" else -threshold
-            found = [(confidence, _right(fit, real, worst), real) for fit, confidence, real in self._seen]
-            if self.per_image:
-                each = [
-                    _area(confidence[i], right[i], int(real[i].sum()))
-                    for confidence, right, real in found
-                    for i in np.flatnonzero(real.any(1))
-                ]
-                answer[threshold] = float(np.mean(each)) if each else 0.0
-            else:
-                confidence, right = (np.concatenate([each[k].ravel() for each in found]) for k in (0, 1))
-                answer[threshold] = _area(confidence, right, sum(int(real.sum()) for _, _, real in found))
-        return answer
+            parts = [(confidence, _right(fit, real, worst), real) for fit, confidence, real in self._seen]
+            confidence, right, real = (_stacked([part[k] for part in parts]) for k in range(3))
+            yield threshold, confidence, right, real
 
     def _fit(self, said: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Misfit of each detection and object [B, N, M] (inf: cannot be it), confidence [B, N], real [B, M].
@@ -184,13 +211,33 @@ def _right(fit: np.ndarray, real: np.ndarray, worst: float) -> np.ndarray:
     return right
 
 
+def _stacked(parts: list[np.ndarray]) -> np.ndarray:
+    """Batches [B_i, N_i] as one; those of fewer columns are filled with what can be no detection and no object."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([_widened(part, width) for part in parts])
+
+
+def _widened(part: np.ndarray, width: int) -> np.ndarray:
+    fill = False if part.dtype == bool else np.finfo(part.dtype).min  # finite: two infinities have no difference
+    return np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=fill)
+
+
+def _each_image(confidence: np.ndarray, right: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """The average precision of each picture that holds objects."""
+    return np.array([_area(confidence[i], right[i], int(real[i].sum())) for i in np.flatnonzero(real.any(1))])
+
+
 def _area(confidence: np.ndarray, right: np.ndarray, objects: int) -> float:
     """Area under precision and recall, in percent: precision at each recall is the best that a larger recall has."""
+    order = np.argsort(-confidence, kind="stable")
+    return _curve(confidence[order], right[order], np.ones(order.size, int), objects)
+
+
+def _curve(confidence: np.ndarray, hits: np.ndarray, seen: np.ndarray, objects: int) -> float:
+    """The same of detections that stand in falling confidence, each there `seen` times and right `hits` times."""
     if objects == 0 or confidence.size == 0:
         return 0.0
-    order = np.argsort(-confidence, kind="stable")
-    hits = np.cumsum(right[order])
-    last = np.append(np.flatnonzero(np.diff(confidence[order])), confidence.size - 1)  # the end of each confidence
-    hits = hits[last]
-    precision = np.maximum.accumulate((hits / (last + 1))[::-1])[::-1]
-    return float(100.0 * np.sum(precision * np.diff(hits, prepend=0)) / objects)
+    last = np.append(np.flatnonzero(np.diff(confidence)), confidence.size - 1)  # the end of each confidence
+    found, asked = np.cumsum(hits)[last], np.cumsum(seen)[last]
+    precision = np.maximum.accumulate((found / np.maximum(asked, 1))[::-1])[::-1]
+    return float(100.0 * np.sum(precision * np.diff(found, prepend=0)) / objects)

@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from runs.cli._models import model_named, model_of
 from runs.cli._options import Plugins, Sets, Source
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 app = typer.Typer(help="Show what a config says, and what it may say.", no_args_is_help=True)
 
@@ -39,25 +37,15 @@ def show(
     import_plugins(plugin)
     from runs.loading import dump, load
 
-    loaded = load(_model(source), source, sets)
+    loaded = load(model_of(source), source, sets)
     typer.echo(dump(loaded.config, loaded if where else None), nl=False)
-
-
-def _model(source: str) -> "type[BaseModel]":
-    """What a preset configures: `lascaux draw`, where its name says so, or else a run."""
-    if source.split("/")[0] == "draw":
-        from runs.draw import DrawConfig
-
-        return DrawConfig
-    from runs.config import Config
-
-    return Config
 
 
 @app.command("schema")
 def schema(
     plugin: Plugins,
     draw: Annotated[bool, typer.Option("--draw", help="Of `lascaux draw` instead of a run.")] = False,
+    of_sets: Annotated[bool, typer.Option("--sets", help="Of `lascaux run sets/...` instead of a run.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/config.md instead.")] = False,
     update: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table between the marks of this page.")
@@ -67,7 +55,7 @@ def schema(
     from runs.plugins import import_plugins
 
     import_plugins(plugin)
-    found = _model("draw" if draw else "").model_json_schema()
+    found = model_named("draw" if draw else "sets" if of_sets else "run").model_json_schema()
     if update is not None:
         from runs.cli._reference import refreshed
 

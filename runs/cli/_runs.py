@@ -21,18 +21,25 @@ def run(
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed=N.")] = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Train agents, measure them, and write a folder with a report."""
+    """Train agents, or a predictor of sets, measure them, and write a folder with a report."""
     from runs.plugins import import_plugins
 
     import_plugins(plugin)  # first: the config knows the biases that are registered when it is imported
     import runs
     from raster.errors import InputError
     from runs.config import Config
-    from runs.loading import load, preset_names
+    from runs.loading import load, preset_names, says
 
     if source.split("/")[0] == "draw" and source in preset_names():
         raise InputError(f"the preset {source} is for single pictures", None, f"lascaux draw PICTURE --preset {source}")
     chosen = [*sets, *([] if seed is None else [f"seed={seed}"])]
+    if says(source, "task"):
+        from runs import sets as predicting
+
+        wanted = load(predicting.SetsConfig, source, chosen).config
+        made = predicting.launch(wanted, out=out, resume=resume, device=device, data_root=data_root)
+        typer.echo(f"{made.folder}")
+        return
     config = load(Config, source, chosen).config
     done = runs.launch(config, out=out, resume=resume, device=device, data_root=data_root, plugins=tuple(plugin))
     typer.echo(f"{done.folder}")
@@ -43,9 +50,22 @@ def report(folder: RunFolder, plugin: Plugins) -> None:
     from runs.plugins import import_plugins
 
     import_plugins(plugin)
+    if _predicts_sets(folder):
+        from runs import sets as predicting
+
+        typer.echo(f"{predicting.write_report(folder)}")
+        return
     from runs.report import write_report
 
     typer.echo(f"{write_report(folder)}")
+
+
+def _predicts_sets(folder: Path) -> bool:
+    """Whether the run in a folder is one of `lascaux run sets/...`."""
+    from runs.folder import Folder
+    from runs.loading import says
+
+    return says(Folder.of_run(folder).config, "task")
 
 
 def probe(
@@ -63,6 +83,9 @@ def probe(
     from raster.errors import InputError
     from runs.cli._probing import chosen, measure, show
 
+    if _predicts_sets(folder):
+        do = "its figures stand in summary.json and report.html"
+        raise InputError("this run predicts sets: it has no drawings to probe", folder, do)
     wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
     opened = runs.load(folder, device)
     wanted = wanted or list(opened.config.probes)

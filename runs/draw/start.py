@@ -29,10 +29,9 @@ from runs.draw.report import write_report
 from runs.draw.search import Search
 from runs.draw.studio import Studio, album_of
 from runs.folder import Folder, append_line, cut_back, read_json, write_json, write_text
-from runs.loading import diff, dump
-from runs.loading import load as load_config
+from runs.loading import dump
 from runs.progress import Progress
-from runs.start import choose_device, surroundings
+from runs.start import choose_device, claim, surroundings
 from runs.train import asked_to_stop
 
 WATCHED = 16
@@ -250,33 +249,15 @@ def _watchable(path: Path) -> Path:
 
 def _claim(folder: Folder, config: DrawConfig, album: Album, resume: bool) -> None:
     """See that the folder may be written: empty, or the same drawing's when resuming."""
-    folder.check_place()
-    if not folder.used():
-        return
-    if not resume:
-        do = "--resume goes on with the drawing in it, --out takes another"
-        raise InputError("the folder is not empty", folder.path, do)
-    Folder.of_run(folder.path)
-    changes = diff(load_config(DrawConfig, folder.config, []).config, config)
-    if changes:
-        told = f"{'; '.join(changes[:4])}{' ...' if len(changes) > 4 else ''}"
-        do = "resume it with its own config.yaml, or take another --out"
-        raise InputError(f"the drawing in it has another config: {told}", folder.path, do)
+    claim(folder, config, resume, "drawing")
     if folder.pictures.exists() and read_json(folder.pictures).get("content") != album.content():
         raise InputError("the drawing in it is of other pictures", folder.path, "give the same, or another --out")
 
 
 def _go_on(search: Search, folder: Folder, resume: bool) -> None:
     """Put the last checkpoint into a search, if there is one and it is asked for."""
-    found = checkpoint.load(folder.checkpoints) if resume else None
-    if found is None:
+    step = checkpoint.go_on(folder.checkpoints, search.studio, search.restore) if resume else None
+    if step is None:
         folder.metrics.unlink(missing_ok=True)
-        return
-    weights, state = found
-    checkpoint.put(search.studio, weights, folder.checkpoints)
-    try:
-        search.restore(state["step"], state)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        saved = folder.checkpoints / "last.state"
-        raise InputError("the state is damaged or of another config", saved, checkpoint.DAMAGED) from error
-    cut_back(folder.metrics, search.step)
+    else:
+        cut_back(folder.metrics, step)

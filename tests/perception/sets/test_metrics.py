@@ -4,6 +4,7 @@ import itertools
 import math
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -271,3 +272,30 @@ def test_bad_input_is_one_clear_line() -> None:
         average_precision(said, truth, scale=0.0)
     with pytest.raises(InputError, match="nothing to measure"):
         AveragePrecision().compute()
+
+
+@given(seeds, st.integers(1, 6), st.booleans())
+@settings(max_examples=20)
+def test_the_interval_is_that_of_pictures_drawn_anew(seed: int, slots: int, per_image: bool) -> None:
+    """Against the slow way: repeat and leave out whole pictures, and measure all of them again."""
+    said, truth = scene(8, slots, seed)
+    measure = AveragePrecision(FIELDS, thresholds=[0.5], per_image=per_image)
+    measure.add(said[:3], truth[:3])
+    measure.add(said[3:], truth[3:])
+    (low, high) = measure.interval(samples=40, seed=3)[0.5]
+    noise = np.random.default_rng(3)
+    pictures = np.flatnonzero((truth[..., -1] > 0.5).any(1)) if per_image else np.arange(8)
+    found = []
+    for _ in range(40):
+        drawn = pictures[noise.integers(0, len(pictures), len(pictures))]
+        found.append(average_precision(said[drawn], truth[drawn], FIELDS, thresholds=[0.5], per_image=per_image)[0.5])
+    assert (low, high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])))
+
+
+def test_the_interval_of_a_perfect_answer_is_a_point_and_of_nothing_an_error() -> None:
+    _, truth = scene(6, 4, 0)
+    measure = AveragePrecision(FIELDS)
+    measure.add(truth, truth)
+    assert set(measure.interval(samples=20).values()) == {(100.0, 100.0)}
+    with pytest.raises(InputError, match="nothing to measure"):
+        AveragePrecision(FIELDS).interval()

@@ -1,0 +1,112 @@
+"""Learning to predict sets, step by step. Everything that a step depends on is in ``state``."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from perception.sets import DSPN, ImplicitDSPN, SetLoss, StateCost, chamfer, hungarian, over_steps, tune_rate
+from raster.shapes import Tensor
+from runs.sets.config import SetsConfig
+from runs.sets.data import Data
+from runs.sets.model import SetPredictor
+from runs.train import lr_at
+
+
+def set_loss(config: SetsConfig) -> SetLoss:
+    """The loss that a config says: prediction and target to one number a set."""
+    weights = config.loss
+    cost = StateCost(config.task.fields, weights.numbers, weights.classes, weights.presence)
+    return partial(chamfer if weights.kind == "chamfer" else hungarian, cost=cost)
+
+
+class SetLearner:
+    """Adam on encoder and decoder, batch after batch."""
+
+    def __init__(self, config: SetsConfig, model: SetPredictor, data: Data) -> None:
+        self.config, self.model, self.data = config, model, data
+        self.loss = set_loss(config)
+        fused = data.device.type in {"cpu", "cuda"}  # one kernel for all parameters where there is one
+        train = config.train
+        self.optimiser = torch.optim.AdamW(model.parameters(), train.lr, weight_decay=train.weight_decay, fused=fused)
+        self.dealing = torch.Generator().manual_seed(config.seed)
+        self.starting = torch.Generator().manual_seed(config.seed + 1)
+        self.window: dict[str, list[Tensor]] = {}
+        self.step = 0
+        self.seconds = 0.0
+
+    def tune(self) -> str | None:
+        """Choose the inner step on a batch, before learning; what was found, None where there is nothing to choose."""
+        decoder = self.model.decoder
+        if not self.config.tune or not isinstance(decoder, DSPN | ImplicitDSPN):
+            return None
+        pairs = self.data.train(self.config.train.batch, torch.Generator().manual_seed(self.config.seed))
+        with torch.no_grad():
+            z = self.model.encode(pairs.given)
+        return str(tune_rate(decoder, z, None, torch.Generator().manual_seed(self.config.seed)))
+
+    def inner_steps(self, step: int) -> int | None:
+        """Inner steps of the decoder at a step; None: its own number."""
+        late = self.config.train.late_steps
+        return late if late is not None and 2 * step >= self.config.train.steps else None
+
+    def advance(self) -> None:
+        """Learn from one batch."""
+        config, model = self.config, self.model
+        model.train()
+        pairs = self.data.train(config.train.batch, self.dealing)
+        z = model.encode(pairs.given)
+        decoded = model.decode(z, self.starting, self.inner_steps(self.step))
+        loss = over_steps(self.loss, decoded.supervised, pairs.wanted).mean()
+        self._note("loss", loss)
+        represented = model.represented(pairs.wanted, z)
+        if represented is not None:
+            self._note("representation", represented.mean())
+            loss = loss + config.represent * represented.mean()
+        if len(decoded.gaps):
+            self._note("inner gap, first", decoded.gaps[0].mean())
+            self._note("inner gap, last", decoded.gaps[-1].mean())
+            self._note("moved", decoded.moved.sum(0).mean())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if config.train.clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), config.train.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr_at(config.train, self.step)
+        self.optimiser.step()
+        self.step += 1
+
+    def flush(self) -> dict[str, float]:
+        """The means since the last flush."""
+        means = {key: float(total / count) for key, (total, count) in self.window.items()}
+        self.window = {}
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """Everything beside the weights that the next steps depend on: plain types and tensors."""
+        return {
+            "optimiser": self.optimiser.state_dict(),
+            "generators": {"dealing": self.dealing.get_state(), "starting": self.starting.get_state()},
+            "window": self.window,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, step: int, state: dict[str, Any]) -> None:
+        """Go back to a ``state`` that was saved after ``step`` steps.
+
+        Raises KeyError, TypeError or ValueError for a state that is damaged or of another model.
+        """
+        self.optimiser.load_state_dict(state["optimiser"])
+        for parameter, moments in self.optimiser.state.items():  # torch looks at their number, not at their shapes
+            if moments["exp_avg"].shape != parameter.shape:
+                raise ValueError("moments of another shape")
+        self.dealing.set_state(state["generators"]["dealing"])
+        self.starting.set_state(state["generators"]["starting"])
+        self.window, self.seconds, self.step = state["window"], state["seconds"], step
+
+    def _note(self, key: str, value: Tensor) -> None:
+        """Add to the window's sum and count, on the device: no step waits for a number to be printed."""
+        value = value.detach().double()
+        total, count = self.window.get(key, [torch.zeros_like(value), torch.zeros_like(value)])
+        self.window[key] = [total + value, count + 1]
