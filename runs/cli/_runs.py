@@ -83,10 +83,10 @@ def probe(
     from raster.errors import InputError
     from runs.cli._probing import chosen, measure, show
 
+    wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
     if _predicts_sets(folder):
         do = "its figures stand in summary.json and report.html"
         raise InputError("this run predicts sets: it has no drawings to probe", folder, do)
-    wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
     opened = runs.load(folder, device)
     wanted = wanted or list(opened.config.probes)
     if not wanted:
