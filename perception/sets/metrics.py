@@ -102,19 +102,22 @@ class AveragePrecision:
         answer = {}
         for threshold, confidence, right, real in self._judged():
             noise = np.random.default_rng(seed)  # the same pictures for each threshold
-            images = len(real)
             if self.per_image:
                 each = _each_image(confidence, right, real)
                 each = each if len(each) else np.zeros(1)
-                found = [each[noise.integers(0, len(each), len(each))].mean() for _ in range(samples)]
+                found = _drawn(noise, len(each), samples) @ each / len(each)
             else:
                 order = np.argsort(-confidence, axis=None, kind="stable")
                 image = order // confidence.shape[1]
                 falling, hit, objects = confidence.ravel()[order], right.ravel()[order], real.sum(1)
-                found = []
-                for _ in range(samples):
-                    times = np.bincount(noise.integers(0, images, images), minlength=images)
-                    found.append(_curve(falling, hit * times[image], times[image], int(objects @ times)))
+                times = _drawn(noise, len(real), samples)  # [S, B]
+                chunk = max(1, 1_000_000 // max(1, order.size))
+                found = np.concatenate(
+                    [
+                        _curve(falling, hit * part[:, image], part[:, image], part @ objects)
+                        for part in np.split(times, range(chunk, samples, chunk))
+                    ]
+                )
             low, high = np.quantile(found, [0.025, 0.975])
             answer[threshold] = (float(low), float(high))
         return answer
@@ -230,14 +233,19 @@ def _each_image(confidence: np.ndarray, right: np.ndarray, real: np.ndarray) -> 
 def _area(confidence: np.ndarray, right: np.ndarray, objects: int) -> float:
     """Area under precision and recall, in percent: precision at each recall is the best that a larger recall has."""
     order = np.argsort(-confidence, kind="stable")
-    return _curve(confidence[order], right[order], np.ones(order.size, int), objects)
+    return float(_curve(confidence[order], right[order], np.ones(order.size, int), np.array(objects)))
 
 
-def _curve(confidence: np.ndarray, hits: np.ndarray, seen: np.ndarray, objects: int) -> float:
-    """The same of detections that stand in falling confidence, each there `seen` times and right `hits` times."""
-    if objects == 0 or confidence.size == 0:
-        return 0.0
+def _curve(confidence: np.ndarray, hits: np.ndarray, seen: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """The same of detections [n] in falling confidence, `seen` times there and `hits` times right, [..., n]: [...]."""
+    if confidence.size == 0:
+        return np.zeros(objects.shape)
     last = np.append(np.flatnonzero(np.diff(confidence)), confidence.size - 1)  # the end of each confidence
-    found, asked = np.cumsum(hits)[last], np.cumsum(seen)[last]
-    precision = np.maximum.accumulate((found / np.maximum(asked, 1))[::-1])[::-1]
-    return float(100.0 * np.sum(precision * np.diff(found, prepend=0)) / objects)
+    found, asked = np.cumsum(hits, -1)[..., last], np.cumsum(seen, -1)[..., last]
+    precision = np.maximum.accumulate((found / np.maximum(asked, 1))[..., ::-1], -1)[..., ::-1]
+    return np.asarray(100.0 * np.sum(precision * np.diff(found, prepend=0), -1) / np.maximum(objects, 1))
+
+
+def _drawn(noise: np.random.Generator, images: int, samples: int) -> np.ndarray:
+    """How often each picture is drawn when as many as there are are drawn with replacement, [samples, images]."""
+    return noise.multinomial(images, np.full(images, 1 / images), samples)

@@ -130,9 +130,8 @@ def mean(values: Float[Tensor, " n"], samples: int = SAMPLES) -> Value:
     if not len(each):
         return {"value": math.nan}
     noise = np.random.default_rng(0)
-    low, high = np.quantile(
-        [each[noise.integers(0, len(each), len(each))].mean() for _ in range(samples)], [0.025, 0.975]
-    )
+    found = [each[noise.integers(0, len(each), len(each))].mean() for _ in range(samples)]
+    low, high = np.quantile(found, [0.025, 0.975])
     return {"value": float(each.mean()), "low": float(low), "high": float(high)}
 
 
