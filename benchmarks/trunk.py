@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from perception import TimmTrunk, Trunk, build_trunk, likeness
 from perception._pyramid import Pyramid
+from perception.trunk import build_learned
 from perception.weights import LITE_MEAN, LITE_STD, create, full_network, state_for
 
 CONFIG = TimmTrunk()
@@ -62,12 +63,14 @@ def eyes() -> dict[str, Eye]:
         return lambda rgb: pyramid(((rgb - mean) / std).contiguous(memory_format=form), levels)[:3]
 
     trunk = build_trunk(CONFIG)
+    usual = build_learned(TimmTrunk(frozen=False)).requires_grad_(False)  # its layers are timm's own
     return {
         "as timm makes it, all five levels": by(unfolded(), torch.contiguous_format, [0, 1, 2, 3, 4]),
         "+ stops at the deepest level": by(unfolded(), torch.contiguous_format, LEVELS),
         "+ channels last": by(unfolded(), torch.channels_last, LEVELS),
         "+ folded, not channels last": by(build_trunk(CONFIG).pyramid, torch.contiguous_format, LEVELS),
-        "**the trunk**: folded, channels last": lambda rgb: trunk(rgb, LEVELS),
+        "+ folded and channels last": lambda rgb: usual(rgb, LEVELS),
+        "**the trunk**: the same, with lean layers": lambda rgb: trunk(rgb, LEVELS),
     }
 
 

@@ -139,6 +139,18 @@ def go_on(folder: Path, community: Members, restore: Callable[[int, dict[str, An
     return step
 
 
+def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Put a saved state into an optimiser.
+
+    Raises KeyError, TypeError or ValueError for one that is damaged, or of parameters of other shapes (torch looks at
+    their number only).
+    """
+    optimiser.load_state_dict(state)
+    for parameter, moments in optimiser.state.items():
+        if moments["exp_avg"].shape != parameter.shape:
+            raise ValueError("moments of another shape")
+
+
 def put(community: Members, weights: dict[str, torch.Tensor], where: Path) -> None:
     """Put loaded weights into the agents.
 

@@ -192,10 +192,7 @@ class Learner:
     def restore(self, step: int, state: dict[str, Any]) -> None:
         """Go back to a ``state`` that was saved after ``step`` steps."""
         for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][name])
-            for parameter, moments in optimiser.state.items():  # torch looks at their number, not at their shapes
-                if moments["exp_avg"].shape != parameter.shape:
-                    raise ValueError(f"{name}: moments of another shape")
+            checkpoint.restore_optimiser(optimiser, state["optimisers"][name])
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
         self.window = state["window"]

@@ -12,6 +12,7 @@ from agents.heads.hand import laid
 from agents.starts import coloured, idle, planted, tangents, wanting, worth
 from raster import Strokes
 from raster.shapes import Bool, Float, Tensor
+from runs import checkpoint
 from runs.draw.studio import Look, Studio
 
 
@@ -157,10 +158,7 @@ class Search:
 
         Raises KeyError, TypeError or ValueError for a state that is damaged or of other drawings.
         """
-        self.optimiser.load_state_dict(state["optimiser"])
-        for parameter, moments in self.optimiser.state.items():  # torch looks at their number, not at their shapes
-            if moments["exp_avg"].shape != parameter.shape:
-                raise ValueError("moments of another shape")
+        checkpoint.restore_optimiser(self.optimiser, state["optimiser"])
         if {name: value.shape for name, value in state["kept"].items()} != {
             name: value.shape for name, value in self.kept.items()
         } or state["best"].shape != self.best.shape:

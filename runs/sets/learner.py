@@ -8,6 +8,7 @@ from torch import nn
 
 from perception.sets import DSPN, ImplicitDSPN, SetLoss, StateCost, chamfer, hungarian, over_steps, tune_rate
 from raster.shapes import Tensor
+from runs import checkpoint
 from runs.sets.config import SetsConfig
 from runs.sets.data import Data
 from runs.sets.model import SetPredictor
@@ -97,10 +98,7 @@ class SetLearner:
 
         Raises KeyError, TypeError or ValueError for a state that is damaged or of another model.
         """
-        self.optimiser.load_state_dict(state["optimiser"])
-        for parameter, moments in self.optimiser.state.items():  # torch looks at their number, not at their shapes
-            if moments["exp_avg"].shape != parameter.shape:
-                raise ValueError("moments of another shape")
+        checkpoint.restore_optimiser(self.optimiser, state["optimiser"])
         self.dealing.set_state(state["generators"]["dealing"])
         self.starting.set_state(state["generators"]["starting"])
         self.window, self.seconds, self.step = state["window"], state["seconds"], step
