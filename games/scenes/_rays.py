@@ -182,7 +182,18 @@ def cast(things, boxes, colours, eye, axes, focal_x, focal_y, lamps, samples, pi
     height, width, count = owner.shape[0], owner.shape[1], things.shape[0]
     light, mirrored = np.zeros(3), np.zeros(3)
     votes = np.zeros(count + 1, np.int64)
-    placed = np.empty((3, 3))
+    # Each ray of a pixel sees its lamps elsewhere on their surfaces: together they make shadows soft.
+    spread = np.empty((samples * samples, 3, 3))
+    for sample in range(samples * samples):
+        for lamp in range(3):
+            turn = 2.399963 * (sample + 0.5 * lamp)
+            off = WIDE[lamp] * math.sqrt((sample + 0.5) / (samples * samples)) if samples > 1 else 0.0
+            spread[sample, lamp, 0] = lamps[lamp, 0] + off * math.cos(turn)
+            spread[sample, lamp, 1] = lamps[lamp, 1] + off * math.sin(turn)
+            spread[sample, lamp, 2] = lamps[lamp, 2]
+    circles = np.zeros((samples * samples, 3, count, 3))
+    for sample in range(samples * samples):
+        _shadows(things, spread[sample], circles[sample])
     for row in range(height):
         for column in range(width):
             light[:] = 0.0
@@ -196,13 +207,7 @@ def cast(things, boxes, colours, eye, axes, focal_x, focal_y, lamps, samples, pi
                 dz = u * axes[0, 2] + v * axes[1, 2] - axes[2, 2]
                 length = math.sqrt(dx * dx + dy * dy + dz * dz)
                 dx, dy, dz = dx / length, dy / length, dz / length
-                # Each ray of a pixel sees its lamps elsewhere on their surfaces: together they make shadows soft.
-                for lamp in range(3):
-                    turn = 2.399963 * (sample + 0.5 * lamp) if samples > 1 else 0.0
-                    off = WIDE[lamp] * math.sqrt((sample + 0.5) / (samples * samples)) if samples > 1 else 0.0
-                    placed[lamp, 0] = lamps[lamp, 0] + off * math.cos(turn)
-                    placed[lamp, 1] = lamps[lamp, 1] + off * math.sin(turn)
-                    placed[lamp, 2] = lamps[lamp, 2]
+                placed = spread[sample]
                 best, found, nx, ny, nz = FAR, -1, 0.0, 0.0, 0.0
                 for n in range(count):
                     if row < boxes[n, 0] or row > boxes[n, 1] or column < boxes[n, 2] or column > boxes[n, 3]:
@@ -215,7 +220,7 @@ def cast(things, boxes, colours, eye, axes, focal_x, focal_y, lamps, samples, pi
                             best, found, nx, ny, nz = t, n, ax, ay, az
                 votes[found + 1] += 1
                 if found < 0:
-                    _ground(things, placed, eye, dx, dy, dz, light)
+                    _ground(things, placed, circles[sample], eye, dx, dy, dz, light)
                     continue
                 first[found] += 1
                 x, y, z = eye[0] + best * dx, eye[1] + best * dy, eye[2] + best * dz
@@ -248,7 +253,34 @@ def cast(things, boxes, colours, eye, axes, focal_x, focal_y, lamps, samples, pi
 
 
 @_compiled()
-def _ground(things, lamps, eye, dx, dy, dz, light):
+def _shadows(things, lamps, circles):
+    """Fills ``circles`` [3 n 3] with x, y and radius^2 around the shadow that each object throws from each lamp.
+
+    The ball around an object throws an ellipse. Its long axis points away from the lamp, between the rays that touch
+    the ball in the upright plane through both; a circle on that axis covers it. FAR: a shadow without end.
+    """
+    for lamp in range(3):
+        for n in range(things.shape[0]):
+            x, y = things[n, 0] - lamps[lamp, 0], things[n, 1] - lamps[lamp, 1]
+            down, ball = lamps[lamp, 2] - things[n, 2], things[n, 8]
+            away = math.sqrt(x * x + y * y)
+            far = math.sqrt(away * away + down * down)
+            circles[lamp, n, 2] = FAR
+            if far <= ball:
+                continue
+            tilt, half = math.atan2(away, down), math.asin(ball / far)
+            if tilt + half >= 0.5 * math.pi - 1e-3:
+                continue
+            near, end = lamps[lamp, 2] * math.tan(tilt - half), lamps[lamp, 2] * math.tan(tilt + half)
+            middle = 0.5 * (near + end)
+            along_x, along_y = (x / away, y / away) if away > CLOSE else (1.0, 0.0)
+            circles[lamp, n, 0] = lamps[lamp, 0] + middle * along_x
+            circles[lamp, n, 1] = lamps[lamp, 1] + middle * along_y
+            circles[lamp, n, 2] = (0.5 * (end - near) * 1.001 + 1e-3) ** 2
+
+
+@_compiled()
+def _ground(things, lamps, circles, eye, dx, dy, dz, light):
     """Adds the light of the ground, or of the sky, where a ray meets no object."""
     if dz > -1e-3:
         for channel in range(3):
@@ -256,7 +288,21 @@ def _ground(things, lamps, eye, dx, dy, dz, light):
         return
     far = -eye[2] / dz
     x, y = eye[0] + far * dx, eye[1] + far * dy
-    diffuse = _light(things, lamps, x, y, 1e-4, 0.0, 0.0, 1.0, -dx, -dy, -dz, 0.0, True)[0]
+    diffuse = AMBIENT
+    for lamp in range(3):
+        lx, ly, lz = lamps[lamp, 0] - x, lamps[lamp, 1] - y, lamps[lamp, 2] - 1e-4
+        reach = math.sqrt(lx * lx + ly * ly + lz * lz)
+        lx, ly, lz = lx / reach, ly / reach, lz / reach
+        lit = True
+        for n in range(things.shape[0]):
+            off_x, off_y = x - circles[lamp, n, 0], y - circles[lamp, n, 1]
+            if off_x * off_x + off_y * off_y > circles[lamp, n, 2]:
+                continue
+            if _meet(things[n], x, y, 1e-4, lx, ly, lz)[0] < reach:
+                lit = False
+                break
+        if lit:
+            diffuse += POWER[lamp] * lz
     for channel in range(3):
         light[channel] += PAPER * diffuse
 
