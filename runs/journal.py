@@ -1,7 +1,9 @@
 """What a run writes down while it goes: plays as ids and strokes, curves and pictures for TensorBoard."""
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,9 +12,6 @@ from raster import on_paper
 from runs.drawings import written
 from runs.folder import append_line
 from runs.run import Run
-
-if TYPE_CHECKING:
-    pass
 
 SHOWN = 16
 """Games in TensorBoard's fixed grid."""
@@ -82,6 +81,18 @@ def _rounded(values: torch.Tensor, digits: int) -> Any:
     return values.detach().double().cpu().numpy().round(digits).tolist()
 
 
+def _until_the_next_second(folder: Path) -> None:
+    """Wait, a second at most, until a file of events that is begun now comes after those that are there.
+
+    TensorBoard reads them in the order of their names: the second, and then a number that is read as a word, so that of
+    two files of one second the 10th comes before the 9th and is passed over.
+    """
+    seconds = [int(each.name.split(".")[3]) for each in folder.glob("events.out.tfevents.[0-9]*")]
+    wait = max(seconds, default=0) + 1 - time.time()
+    if 0 < wait <= 1:
+        time.sleep(wait)
+
+
 class Journal:
     """The writer of one run's plays and TensorBoard events."""
 
@@ -89,6 +100,7 @@ class Journal:
         from torch.utils.tensorboard import SummaryWriter  # seconds to import
 
         self.run = run
+        _until_the_next_second(run.folder.path)
         self.writer: SummaryWriter = SummaryWriter(str(run.folder.path), purge_step=purge_step)
 
     def scalars(self, split: str, line: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,7 @@ from raster import CanvasConfig, Strokes
 from runs.config import Config
 from runs.evidence import gather
 from runs.folder import lines, read_json
-from runs.journal import grid, play_lines
+from runs.journal import _until_the_next_second, grid, play_lines
 from runs.report import write_report
 from runs.report.figures import confusion
 from runs.run import Run
@@ -256,6 +257,17 @@ def test_the_grid_shows_photo_over_sketch_over_guess(finished: Run) -> None:
     assert torch.equal(photo, finished.gallery.view(play.round.shown[1:2]).pixels()[0])
     assert torch.allclose(sketch, (1 - play.canvas[1]).expand(3, -1, -1))
     assert torch.equal(guess, finished.gallery.view(play.round.pool[0, play.choice[1:2]]).pixels()[0])
+
+
+def test_events_of_a_new_sitting_come_after_those_that_are_there(tmp_path: Path) -> None:
+    last = int(time.time())
+    (tmp_path / f"events.out.tfevents.{last}.here.1.9").touch()
+    _until_the_next_second(tmp_path)
+    assert int(time.time()) > last
+    (tmp_path / f"events.out.tfevents.{last + 1000}.here.1.9").touch()  # a clock that was wrong is not waited for
+    began = time.monotonic()
+    _until_the_next_second(tmp_path)
+    assert time.monotonic() - began < 500
 
 
 def test_an_early_death_leaves_no_second_curve(small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
