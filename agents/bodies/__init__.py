@@ -8,9 +8,10 @@ from agents.bodies.body import Body, Margins, Page, Pen
 from agents.bodies.frame import Frame
 from agents.bodies.hand import held
 from agents.bodies.machine import GcodeOutput, HpglOutput, Machine, Planning, SvgOutput
+from agents.bodies.measuring import Deviation, deviation
 from agents.bodies.planning import Layer, Plan, Report, plan
 from agents.bodies.reach import Arm, Rectangle, WholePage
-from agents.bodies.replay import Deviation, Replayed, deviation, replay
+from agents.bodies.replay import Replayed, replay
 from agents.bodies.sheet import sheet
 from agents.bodies.shipped import MACHINES, machine_names, shipped
 from agents.bodies.writing import written

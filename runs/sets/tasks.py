@@ -1,5 +1,6 @@
 """What a set is predicted from, and what the set is: the tasks of `lascaux run sets/...`, as a config says them."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,7 +12,7 @@ Gives = Literal["vector", "set", "picture"]
 """What a task tells: a vector [B, D], a set [B, M, C], or a picture [B, 3, H, W]."""
 
 
-class _Task(BaseModel):
+class _Task(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @property
@@ -25,9 +26,9 @@ class _Task(BaseModel):
         return self.gives == "set"
 
     @property
+    @abstractmethod
     def fields(self) -> Fields:
         """What the channels of a wanted element mean."""
-        raise NotImplementedError
 
     @property
     def channels(self) -> int:
