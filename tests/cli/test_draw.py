@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from runs.cli import app
 from runs.draw import DrawConfig
 from runs.loading import dump, load, preset_names
+from tests.cli.telling import refused
 
 SMALL = ["canvas={size: 16, sigma2: 5e-3}", "strokes.count=4", "steps=6", "look_every=2", "coarse=[]", "picture=32"]
 SETS = [word for each in [*SMALL, "film={frames: 3, size: 16}"] for word in ("--set", each)]
@@ -21,14 +22,6 @@ PRESETS = [name for name in preset_names() if name.split("/")[0] == "draw"]
 
 def called(*words: str) -> Result:
     return CliRunner().invoke(app, ["draw", *words], catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    lines = result.stderr.strip().split("\n")
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from runs.cli import app
 from runs.folder import read_json
 from runs.loading import load
 from runs.sets import SetsConfig
+from tests.cli.telling import refused
 
 SMALL = ["task.slots=3", "latent=8", "train.steps=2", "train.batch=2", "measure={sets: 4, validation: 2, examples: 1}"]
 SETS = [word for each in SMALL for word in ("--set", each)]
@@ -21,14 +22,6 @@ SETS = [word for each in SMALL for word in ("--set", each)]
 
 def called(*words: str) -> Result:
     return CliRunner().invoke(app, list(words), catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    lines = result.stderr.strip().split("\n")
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 @pytest.fixture(autouse=True)
