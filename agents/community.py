@@ -95,14 +95,6 @@ class Pair:
         moment = self._moment("receiver", generator)
         return self._looks.score(canvas, self._see(pool, moment), pools, pool_of, moment)
 
-    def score_photo(
-        self, shown: View, pool: View, pools: int, pool_of: Int[Tensor, " b"], generator: torch.Generator
-    ) -> Float[Tensor, "b k"]:
-        """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
-        moment = self._moment("receiver", generator)
-        message = self._looks.embed_photos(self._see(shown, moment), moment)
-        return self._looks.compare(message, self.look(pool, pools, generator), pool_of)
-
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
     def begin(self, view: View, generator: torch.Generator) -> Midway | Planned:
@@ -133,6 +125,17 @@ class Pair:
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of candidates that it has looked at (``look``)."""
         return self._looks.compare(self._looks.embed_canvas(canvas), photos, pool_of)
+
+    def guess_photo(
+        self,
+        shown: View,
+        photos: Float[Tensor, "g k *places d"],
+        pool_of: Int[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b k"]:
+        """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
+        moment = self._moment("receiver", generator)
+        return self._looks.compare(self._looks.embed_photos(self._see(shown, moment), moment), photos, pool_of)
 
     @property
     def patience(self) -> Patience:

@@ -77,6 +77,8 @@ class ReceiverConfig(BaseModel):
     """Which levels of the trunk's pyramid: 0 is the finest; or their names, where the trunk's kind gives them some."""
     pixels: bool = False
     """Also sees the candidates themselves through a small learned convnet."""
+    pixel_channels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((32, 64, 96), min_length=1, max_length=8)
+    """Channels of each layer of that convnet."""
     reader: ReaderConfig = ConvnetReader()
     """How it reads the canvas."""
     hidden: int = Field(256, ge=1)
@@ -131,7 +133,9 @@ class Receiver(nn.Module):
         self.config = config
         self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, learn)
         self.glance = (
-            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, learn) if config.pixels else None
+            Eye(ConvnetTrunk(channels=config.pixel_channels), (), config.hidden, 0.0, pictures, learn)
+            if config.pixels
+            else None
         )  # pixels beside features
         wide = config.hidden * (2 if config.pixels else 1)
         attends = config.score == "attention"

@@ -1,6 +1,7 @@
 """Who draws: photo features to strokes."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,6 +40,8 @@ class SenderConfig(BaseModel):
     """Which levels of the trunk's pyramid: 0 is the finest; or their names, where the trunk's kind gives them some."""
     pixels: bool = False
     """Also sees the picture itself through a small learned convnet."""
+    pixel_channels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((32, 64, 96), min_length=1, max_length=8)
+    """Channels of each layer of that convnet."""
     hidden: int = Field(256, ge=1)
     """Width of the hidden layers."""
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -83,7 +86,9 @@ class Sender(nn.Module):
         self.config = config
         self.eye = Eye(config.trunk, config.levels, config.hidden, config.dropout, pictures, learn)
         self.glance = (
-            Eye(ConvnetTrunk(), (), config.hidden, 0.0, pictures, learn) if config.pixels else None
+            Eye(ConvnetTrunk(channels=config.pixel_channels), (), config.hidden, 0.0, pictures, learn)
+            if config.pixels
+            else None
         )  # pixels beside features
         width = config.hidden * (2 if config.pixels else 1)
         self.hidden = nn.Linear(width, config.hidden)

@@ -127,13 +127,20 @@ class Evidence:
         found = []
         with torch.no_grad():
             for number, play in enumerate(self.plays):
-                round = play.round
-                pool = self.run.gallery.view(round.pool.flatten())
-                sender, receiver = self.pairs[number]
-                pair = self.run.pair(sender, receiver)
-                scores = pair.score(canvases(number, play), pool, round.pool.shape[0], round.pool_of, round.generator())
-                found.append(scores)
+                pair = self.run.pair(*self.pairs[number])
+                found.append(pair.guess(canvases(number, play), self._looked[number], play.round.pool_of))
         return found
+
+    @cached_property
+    def _looked(self) -> list[Float[Tensor, "g k *places d"]]:
+        """Each pool's candidates as its receiver sees them: looked at once, for all controls."""
+        with torch.no_grad():
+            return [
+                self.run.pair(*pair).look(
+                    self.run.gallery.view(play.round.pool.flatten()), play.round.pool.shape[0], play.round.generator()
+                )
+                for play, pair in zip(self.plays, self.pairs, strict=True)
+            ]
 
     @cached_property
     def untrained(self) -> list[Strokes]:
@@ -170,14 +177,9 @@ class Evidence:
         untrained = self.untrained
         ceiling = []
         with torch.no_grad():
-            for play, (sender, receiver) in zip(self.plays, self.pairs, strict=True):
+            for play, pair, photos in zip(self.plays, self.pairs, self._looked, strict=True):
                 round = play.round
-                pool = run.gallery.view(round.pool.flatten())
-                ceiling.append(
-                    run.pair(sender, receiver).score_photo(
-                        play.photo, pool, round.pool.shape[0], round.pool_of, round.generator()
-                    )
-                )
+                ceiling.append(run.pair(*pair).guess_photo(play.photo, photos, round.pool_of, round.generator()))
         return {
             "blank": self._scores(lambda _, play: torch.zeros_like(play.canvas)),
             "shuffled": self._scores(self._another),

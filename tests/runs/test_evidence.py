@@ -99,17 +99,19 @@ def test_only_its_own_drawing_helps_a_receiver_that_knows_each(
             answers.setdefault(float(play.canvas[game].sum()), {})[number] = int(play.round.target[game])
 
     class Oracle:
-        def __init__(self) -> None:
-            self.pool = -1
+        looks = 0
 
-        def score(self, canvas: torch.Tensor, pool: object, pools: int, pool_of: torch.Tensor, _: object) -> object:
-            self.pool = (self.pool + 1) % len(evidence.plays)
+        def look(self, pool: object, pools: int, _: object) -> torch.Tensor:
+            self.looks += 1
+            return torch.full((1, 5, 1), self.looks - 1.0)  # which pool it is
+
+        def guess(self, canvas: torch.Tensor, photos: torch.Tensor, pool_of: torch.Tensor) -> object:
             scores = torch.zeros(len(canvas), 5)
             for game, ink in enumerate(canvas):
-                scores[game, answers.get(float(ink.sum()), {}).get(self.pool, 0)] = 1
+                scores[game, answers.get(float(ink.sum()), {}).get(int(photos[0, 0, 0]), 0)] = 1
             return scores
 
-        def score_photo(self, shown: object, pool: object, pools: int, pool_of: torch.Tensor, _: object) -> object:
+        def guess_photo(self, shown: object, photos: torch.Tensor, pool_of: torch.Tensor, _: object) -> object:
             return torch.ones(len(pool_of), 5)
 
     oracle = Oracle()
@@ -119,6 +121,7 @@ def test_only_its_own_drawing_helps_a_receiver_that_knows_each(
         own = watched.scored(lambda _, play: play.canvas)
         controls = watched.controls()
     assert torch.cat(own).all()
+    assert oracle.looks == len(evidence.plays)  # at each pool once, for all controls
     assert controls["blank"] == controls["ceiling"] == pytest.approx(0.2)
     for name in ("shuffled", "untrained"):  # a photo may be shown on two pools, so that another's drawing helps
         assert abs(controls[name] - 0.2) < 0.12, name

@@ -108,13 +108,16 @@ def test_a_blind_judge_of_several_has_half_of_balanced_accuracy_and_a_seeing_one
 
         number = -1
 
-        def score(self, canvas: torch.Tensor, *_: object) -> torch.Tensor:
+        def look(self, *_: object) -> torch.Tensor:
+            return torch.zeros(1, 1, 1)
+
+        def guess(self, canvas: torch.Tensor, *_: object) -> torch.Tensor:
             self.number = (self.number + 1) % len(evidence.plays)
             play = evidence.plays[self.number]
             own = torch.equal(canvas, play.canvas)
             return torch.where(play.round.meant & own, 1.0, -1.0)
 
-        def score_photo(self, *_: object) -> torch.Tensor:
+        def guess_photo(self, *_: object) -> torch.Tensor:
             self.number = (self.number + 1) % len(evidence.plays)
             # All photos are alike: only another threshold tells them apart.
             return torch.where(evidence.plays[self.number].round.meant, 6.0, 4.0)
