@@ -43,10 +43,16 @@ BEFORE = [  # what the trials started from, key by key, so that the rows keep th
     "train={games: 64, lr: 1e-3, flat: 0.1, weight_decay: 0.1}",
 ]
 ONE_HAND = "game.of.0.hands=one"
-NARROW = [
+LEAN = [  # what makes a step cheaper: narrower convnets, a smaller picture for the likeness
+    ONE_HAND,
+    "game.turns=[2, 1]",
+    "receiver.pixels=true",
+    "biases.0.weight=2.0",
+    "biases.0.trunk={kind: timm, name: packaged, size: 48}",
     "sender.pixel_channels=[24, 48, 64]",
     "receiver.pixel_channels=[24, 48, 64]",
     "receiver.reader.channels=[24, 48, 64]",
+    "pictures.views=2",
 ]
 VARIANTS = {
     "before": [],
@@ -71,21 +77,7 @@ VARIANTS = {
         "receiver.pixels=true",
         "biases.0.weight=2.0",
     ],
-    "one hand, receiver pixels, likeness 2, same twice, narrow": [
-        ONE_HAND,
-        "game.turns=[2, 1]",
-        "receiver.pixels=true",
-        "biases.0.weight=2.0",
-        *NARROW,
-    ],
-    "one hand, receiver pixels, likeness 2 at 48, same twice, narrow": [
-        ONE_HAND,
-        "game.turns=[2, 1]",
-        "receiver.pixels=true",
-        "biases.0.weight=2.0",
-        "biases.0.trunk={kind: timm, name: packaged, size: 48}",
-        *NARROW,
-    ],
+    "one hand, receiver pixels, likeness 2 at 48 pixels, same twice, narrow, two views": LEAN,
     "one hand, half the tremor": [ONE_HAND, f"biases.1={HALF_TREMOR}"],
     "one hand, receiver levels 2 and 3": [ONE_HAND, "receiver.levels=[2, 3]"],
 }
