@@ -18,6 +18,7 @@ from perception import FeatureCache, Trunks
 from raster import InputError, engine_for
 from runs import checkpoint
 from runs.config import Config
+from runs.executors import Executor, told_of
 from runs.folder import Folder, cut_back, read_json, write_json, write_text
 from runs.journal import Journal
 from runs.loading import diff, dump
@@ -80,7 +81,7 @@ def launch(
     config = run.config  # another one, where the pictures were not to be had
     asked = dump(config)
     write_text(folder.config, asked)
-    write_json(folder.env, environment(run, plugins))
+    write_json(folder.env, environment(run, learner.executor, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
     journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
@@ -90,6 +91,8 @@ def launch(
             f"{config.name}: {len(run.gallery.label)} pictures ({run.gallery.source}), {run.game.label}, "
             f"{config.train.steps} steps, {where}"
         )
+        for line in told_of(run, learner.executor):
+            shown.say(line)
         if run.step == 0:
             journal.text("config", asked)
         with shown:
@@ -159,12 +162,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What a run ran on: versions, device, engine and why, git commit, seed, command."""
+def environment(run: Run, executor: Executor, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a run ran on: versions, device, engine, executor and why, git commit, seed, command."""
     dtype = torch.float64 if run.config.train.dtype == "float64" else torch.float32
     return {
         **surroundings(run.gallery, dtype, run.config.seed, plugins),
-        "executor": "loop",
+        "executor": {"name": executor.name, "why": executor.why},
         "fallback": run.fallback,
     }
 
