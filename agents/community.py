@@ -1,6 +1,6 @@
 """Senders, receivers, and who meets whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from agents.bias import Bias
+from agents.events import Event
 from agents.eye import Pictures, View
 from agents.heads import Midway
 from agents.meetings import Meetings, Sampler
@@ -44,6 +45,10 @@ class CommunityConfig(BaseModel):
     """Who meets whom."""
     schedule: tuple[Change, ...] = ()
     """Other topologies from given steps on."""
+    vacant: int = Field(0, ge=0)
+    """The last slots of each side that are empty at first: room for births."""
+    events: tuple[Event, ...] = ()
+    """What happens in its life, and when."""
     meetings: int | None = Field(None, ge=1)
     """Pairs that play in one step; max(senders, receivers) when left out, or as many as ``draw: matching`` finds."""
     draw: Literal["independent", "matching"] = "independent"
@@ -58,6 +63,14 @@ class CommunityConfig(BaseModel):
         at = [each.at for each in self.schedule]
         if at != sorted(set(at)):
             raise ValueError(f"schedule: steps must rise, got {at}")
+        if self.vacant >= min(self.senders, self.receivers):
+            told = f"{self.senders} senders, {self.receivers} receivers"
+            raise ValueError(f"vacant: {self.vacant} leaves nobody of {told}")
+        for number, event in enumerate(self.events):
+            who, side = getattr(event, "who", ()), getattr(event, "side", "senders")
+            slots = {"senders": self.senders, "receivers": self.receivers}.get(side, min(self.senders, self.receivers))
+            if isinstance(who, tuple) and who and max(who) >= slots:
+                raise ValueError(f"events.{number}: no slot {max(who)} among {slots} {side}: take 0 to {slots - 1}")
         return self
 
 
@@ -182,17 +195,20 @@ class Community(nn.Module):
         super().__init__()
         self.config = config
         hears = turns is not None and turns.hears
+
+        def new_sender() -> Sender:
+            return Sender(sender, pictures, self._learn, canvas, hears)
+
+        def new_receiver() -> Receiver:
+            assert receiver is not None, "the community was built without receivers"
+            return Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
+
+        self._makers: dict[str, Callable[[], nn.Module]] = {"senders": new_sender, "receivers": new_receiver}
         self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(
-                Sender(sender, pictures, self._learn, canvas, hears) for _ in range(config.senders)
-            )
-            self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
-                for _ in range(config.receivers)
-                if receiver is not None
-            )
+            self.senders = nn.ModuleList(new_sender() for _ in range(config.senders))
+            self.receivers = nn.ModuleList(new_receiver() for _ in range(config.receivers) if receiver is not None)
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
         self.shared = nn.ModuleList(self.commons.values())
         # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
@@ -200,8 +216,9 @@ class Community(nn.Module):
         # On the CPU on every device (the meta device included): real pairs are drawn from them.
         shape = (config.senders, max(1, len(self.receivers)))
         changes = ((0, config.topology), *((each.at, each.topology) for each in config.schedule))
-        self._matrices = [(at, checked(topology.matrix(*shape), WHERE)) for at, topology in changes]
+        self._matrices = [(at, each, checked(each.matrix(*shape), WHERE)) for at, each in changes]
         self._sampler: Sampler | None = None
+        self._arranged: object = None
         self.arrange(0)
 
     def _learn(self, config: TrunkConfig) -> nn.Module:
@@ -210,6 +227,13 @@ class Community(nn.Module):
         if config not in self.commons:
             self.commons[config] = build_learned(config)
         return self.commons[config]
+
+    def newborn(self, side: str, seed: int) -> nn.Module:
+        """An agent of ``senders`` or ``receivers`` with new weights by ``seed``; not yet one of them."""
+        with torch.random.fork_rng(devices=[]):
+            torch.random.default_generator.manual_seed(seed)
+            like = next(self.senders.parameters())
+            return self._makers[side]().to(device=like.device, dtype=like.dtype)
 
     def arrange(
         self, step: int, senders: Bool[Tensor, " s"] | None = None, receivers: Bool[Tensor, " r"] | None = None
@@ -224,7 +248,11 @@ class Community(nn.Module):
         Raises:
             InputError: nobody is left who could meet.
         """
-        matrix = next(each for at, each in reversed(self._matrices) if at <= step)
+        at, topology, matrix = next(each for each in reversed(self._matrices) if each[0] <= step)
+        key = (at, *(None if each is None else tuple(each.tolist()) for each in (senders, receivers)))
+        if key == self._arranged:
+            return
+        self.topology, self._arranged = topology, key
         for present, shape in ((senders, (-1, 1)), (receivers, (1, -1))):
             matrix = matrix if present is None else matrix * present.reshape(shape)
         self.matrix = checked(matrix, f"community, step {step}")

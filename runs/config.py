@@ -127,6 +127,14 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _events_happen(self) -> "Config":
+        for number, event in enumerate(self.community.events):
+            if event.first >= self.train.steps > 0:
+                told = f"community.events.{number}: {event.kind} before step {event.first}, but the last is "
+                raise ValueError(f"{told}{self.train.steps - 1}: say an earlier step, or more train.steps")
+        return self
+
+    @model_validator(mode="after")
     def _the_probes_are_of_the_game(self) -> "Config":
         fit, kind = OF_CHOICES if self.game.chooses else OF_TRACES, self.game.kind
         wrong = [each for each in self.probes if each not in fit]

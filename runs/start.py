@@ -77,6 +77,8 @@ def launch(
     folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
     for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
         cut_back(path, run.step) if found is not None else path.unlink(missing_ok=True)
+    # What happens before a step bears its number: that of the next one is written again.
+    cut_back(folder.events, run.step - 1) if found is not None else folder.events.unlink(missing_ok=True)
     folder.path.mkdir(parents=True, exist_ok=True)
     config = run.config  # another one, where the pictures were not to be had
     asked = dump(config)
@@ -131,7 +133,21 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
+    _settle(run, folder)
     return run
+
+
+def _settle(run: Run, folder: Folder) -> None:
+    """Who is there and whom they meet, as it was when the run was last saved, where that can have changed."""
+    config = run.config.community
+    if not (config.events or config.vacant or config.schedule):
+        return
+    found = checkpoint.load(folder.checkpoints)
+    there = None if found is None else found[1]["life"]["present"]
+    sides = ("senders", "receivers")
+    run.community.arrange(
+        run.step, *(there[side] if there is not None and len(there[side]) else None for side in sides)
+    )
 
 
 def pictures_of(folder: Folder) -> Gallery:

@@ -21,7 +21,9 @@ from runs.evidence import gather
 from runs.executors import executor_of
 from runs.folder import append_line
 from runs.journal import Journal, Record
+from runs.life import Life
 from runs.run import Run
+from runs.steps import clip_each, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
 
@@ -78,12 +80,12 @@ class Learner:
         self.train = run.config.train
         self.members = run.community.members()
         # One kernel for all parameters where there is one; it has no meta implementation.
-        fused = run.gallery.device.type in {"cpu", "cuda"}
+        self.fused = run.gallery.device.type in {"cpu", "cuda"}
         decay = self.train.weight_decay
         self.groups = {name: by_pace(module) for name, module in self.members.items()}
         self.optimisers = {
             name: torch.optim.AdamW(
-                [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=fused
+                [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=self.fused
             )
             for name, groups in self.groups.items()
             if groups  # a bias may only remember
@@ -92,6 +94,8 @@ class Learner:
         self.dealing = torch.Generator().manual_seed(run.config.seed)
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
         self.executor = executor_of(run)
+        self.life = Life(run, self.optimisers)
+        self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
         self.seconds = 0.0
 
@@ -102,14 +106,15 @@ class Learner:
         """
         run, step = self.run, self.run.step
         game, gallery = run.config.game, run.gallery
-        run.community.arrange(step)
+        self.happened = self.life.before(step, lr_at(self.train, step))
         meetings = run.community.sample(self.meeting)
         dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
         plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt])
         parts = [game.parts[each.part].label for each in dealt]
         total = self._cost(plays, parts)
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+        for groups in self.groups.values():
+            for parameter in (each for group in groups.values() for each in group):
+                parameter.grad = None
         total.backward()
         self.executor.collect()
         run.trunks.forget()
@@ -118,6 +123,9 @@ class Learner:
             for number, each in enumerate(run.biases):
                 for play in plays:
                     each.remember(replace(play, kept=run.community.kept_by(number)))
+            if plays[0].chosen:
+                rates = torch.stack([play.correct.double().mean() for play in plays])
+                self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
         run.step = step + 1
         return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
 
@@ -149,13 +157,20 @@ class Learner:
 
     def _move(self, lr: float) -> None:
         """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
+        moving = {}
         for name, optimiser in self.optimisers.items():
-            parameters = [p for p in self.members[name].parameters() if p.grad is not None]
-            if parameters:
-                nn.utils.clip_grad_norm_(parameters, self.train.clip)
+            own = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
+            if own and self.life.learns(name):
+                moving[name] = own
                 for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
                     group["lr"] = lr * pace
-                optimiser.step()
+        clip_each(list(moving.values()), self.train.clip)
+        if self.fused:
+            paces = {number: list(self.groups[name]) for number, name in enumerate(moving)}
+            step_each([self.optimisers[name] for name in moving], paces, lr)
+        else:
+            for name in moving:
+                self.optimisers[name].step()
 
     def _note_gradient(self, name: str, costs: Sequence[Tensor], plays: Sequence[Play]) -> None:
         """How hard a weighted cost pulls at the strokes: for each play the norm of its gradient in their points.
@@ -197,6 +212,7 @@ class Learner:
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "generators": {"dealing": self.dealing.get_state(), "meeting": self.meeting.get_state()},
             "executor": self.executor.name,
+            "life": self.life.state(),
             "window": self.window,
             "seconds": self.seconds,
         }
@@ -207,6 +223,7 @@ class Learner:
             checkpoint.restore_optimiser(optimiser, state["optimisers"][name])
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
+        self.life.restore(state["life"])
         self.window = state["window"]
         self.seconds = state["seconds"]
         self.run.step = step
@@ -251,6 +268,8 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
             began = time.perf_counter()
             played = learner.step()
             learner.seconds += time.perf_counter() - began
+            for event in learner.happened:
+                append_line(run.folder.events, event)
             step, last = run.step, run.step == train.steps
             if step % train.log_every == 0 or last:
                 means = learner.flush()
