@@ -11,6 +11,7 @@ from torch import nn
 from agents.bias import Bias
 from agents.events import Event
 from agents.eye import Pictures, View
+from agents.groups import Group, configs_of
 from agents.heads import Midway
 from agents.meetings import Meetings, Sampler
 from agents.moment import Moment
@@ -19,7 +20,7 @@ from agents.sender import Sender, SenderConfig
 from agents.topologies import WHERE, Full, Topology, checked
 from agents.turns import Patience, Planned, Turns
 from perception import TrunkConfig, Trunks, build_learned
-from raster import CanvasConfig, Strokes
+from raster import CanvasConfig, InputError, Strokes
 from raster.shapes import Bool, Float, Int, Tensor
 
 
@@ -45,6 +46,12 @@ class CommunityConfig(BaseModel):
     """Who meets whom."""
     schedule: tuple[Change, ...] = ()
     """Other topologies from given steps on."""
+    groups: tuple[Group, ...] = ()
+    """Agents that differ; all are alike when left out."""
+    reach: float = Field(1.0, ge=0, le=1)
+    """Probability that the receiver's gradient reaches the sender in a meeting of agents of different places; at one
+    place it always does. 0 is partitioned training (Michel et al. 2023): who draws learns from its own partner
+    alone, who looks learns from all."""
     vacant: int = Field(0, ge=0)
     """The last slots of each side that are empty at first: room for births."""
     events: tuple[Event, ...] = ()
@@ -63,6 +70,11 @@ class CommunityConfig(BaseModel):
         at = [each.at for each in self.schedule]
         if at != sorted(set(at)):
             raise ValueError(f"schedule: steps must rise, got {at}")
+        for side in ("senders", "receivers"):
+            members = sum(getattr(group, side) for group in self.groups)
+            if self.groups and members != getattr(self, side):
+                told = f"groups: they have {members} {side}, the community {getattr(self, side)}"
+                raise ValueError(f"{told}: make them agree")
         if self.vacant >= min(self.senders, self.receivers):
             told = f"{self.senders} senders, {self.receivers} receivers"
             raise ValueError(f"vacant: {self.vacant} leaves nobody of {told}")
@@ -86,6 +98,8 @@ class Pair:
     biases: Sequence[Bias]
     step: int
     training: bool
+    cut: bool = False
+    """Whether the receiver's gradient does not reach the sender."""
 
     @property
     def _looks(self) -> Receiver:
@@ -123,6 +137,7 @@ class Pair:
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of each game's candidates (``Receiver.score``)."""
         moment = self.moment("receiver", generator)
+        canvas = canvas.detach() if self.cut else canvas
         return self._looks.score(canvas, self.seen(pool, moment), pools, pool_of, moment)
 
     def score_photo(
@@ -162,6 +177,7 @@ class Pair:
         self, canvas: Float[Tensor, "b *ink h w"], photos: Float[Tensor, "g k *places d"], pool_of: Int[Tensor, " b"]
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of candidates that it has looked at (``look``)."""
+        canvas = canvas.detach() if self.cut else canvas
         return self._looks.compare(self._looks.embed_canvas(canvas), photos, pool_of)
 
     @property
@@ -196,19 +212,24 @@ class Community(nn.Module):
         self.config = config
         hears = turns is not None and turns.hears
 
-        def new_sender() -> Sender:
-            return Sender(sender, pictures, self._learn, canvas, hears)
+        draws = configs_of(config.groups, sender, config.senders)
+        looks = [] if receiver is None else configs_of(config.groups, receiver, config.receivers)
+        inks = draws[0].strokes.inks
+        if any(each.strokes.inks != inks for each in draws):
+            raise InputError("some senders have colours and some have not", "community.groups", "give all, or none")
 
-        def new_receiver() -> Receiver:
-            assert receiver is not None, "the community was built without receivers"
-            return Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
+        def new_sender(slot: int) -> Sender:
+            return Sender(draws[slot], pictures, self._learn, canvas, hears)
 
-        self._makers: dict[str, Callable[[], nn.Module]] = {"senders": new_sender, "receivers": new_receiver}
+        def new_receiver(slot: int) -> Receiver:
+            return Receiver(looks[slot], pictures, canvas.size, trunks, self._learn, inks, turns)
+
+        self._makers: dict[str, Callable[[int], nn.Module]] = {"senders": new_sender, "receivers": new_receiver}
         self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(new_sender() for _ in range(config.senders))
-            self.receivers = nn.ModuleList(new_receiver() for _ in range(config.receivers) if receiver is not None)
+            self.senders = nn.ModuleList(map(new_sender, range(len(draws))))
+            self.receivers = nn.ModuleList(map(new_receiver, range(len(looks))))
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
         self.shared = nn.ModuleList(self.commons.values())
         # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
@@ -228,12 +249,12 @@ class Community(nn.Module):
             self.commons[config] = build_learned(config)
         return self.commons[config]
 
-    def newborn(self, side: str, seed: int) -> nn.Module:
-        """An agent of ``senders`` or ``receivers`` with new weights by ``seed``; not yet one of them."""
+    def newborn(self, side: str, slot: int, seed: int) -> nn.Module:
+        """An agent for a slot of ``senders`` or ``receivers`` with new weights by ``seed``; not yet in it."""
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)
             like = next(self.senders.parameters())
-            return self._makers[side]().to(device=like.device, dtype=like.dtype)
+            return self._makers[side](slot).to(device=like.device, dtype=like.dtype)
 
     def arrange(
         self, step: int, senders: Bool[Tensor, " s"] | None = None, receivers: Bool[Tensor, " r"] | None = None

@@ -104,7 +104,7 @@ class Lesson(Happens):
 
 
 class Imitate(Lesson):
-    """Senders draw after another: ``who`` are the pupils, each with a teacher among the others."""
+    """Senders draw after another: ``who`` are the pupils, each with a teacher among those of the same strokes."""
 
     kind: Literal["imitate"] = "imitate"
     who: Who = "youngest"
@@ -124,7 +124,7 @@ class Generation(Lesson):
 
 
 class Migrate(Happens):
-    """Agents of different islands change places, with all that they know."""
+    """Agents of different islands and one architecture change places, with all that they know."""
 
     kind: Literal["migrate"] = "migrate"
     side: Literal["senders", "receivers", "both"] = "both"

@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from raster import InputError
-from raster.shapes import Float, Int, Tensor
+from raster.shapes import Bool, Float, Int, Tensor
 
 WHERE = "community.topology"
 
@@ -259,6 +259,12 @@ Topology = Annotated[
     Field(discriminator="kind"),
 ]
 """Who meets whom, by ``kind``."""
+
+
+def same_place(senders: int, receivers: int) -> Bool[Tensor, "s r"]:
+    """Which senders and receivers live at one place, [S, R]."""
+    count = min(senders, receivers)
+    return _homes(senders, count)[:, None] == _homes(receivers, count)
 
 
 def checked(matrix: Float[Tensor, "s r"], where: object) -> Float[Tensor, "s r"]:

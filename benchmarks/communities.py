@@ -31,6 +31,7 @@ READERS = {
     "patches": {"kind": "patches", "size": 8, "channels": 16},
     "mlp": {"kind": "trunk", "trunk": {"kind": "mlp", "hidden": [64], "size": 16}},
 }
+WIDTHS = (64, 16)
 PAIRS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -54,10 +55,13 @@ def config(
 def cases(name: str) -> dict[str, Config]:
     """The configs that are held against each other."""
     if name == "a":
-        return {
-            **{f"one pair, B=256, {reader}": config(1, 256, "loop", reader) for reader in READERS},
-            **{f"16 pairs, B=16, {reader}": config(16, 16, "batched", reader) for reader in READERS},
-        }
+        found = {}
+        for width in WIDTHS:
+            eye = {**FEATURES, "hidden": width}
+            for reader in READERS:
+                found[f"one pair, B=256, {reader}, hidden {width}"] = config(1, 256, "loop", reader, eye)
+                found[f"16 pairs, B=16, {reader}, hidden {width}"] = config(16, 16, "batched", reader, eye)
+        return found
     if name == "b":
         small = {"pairs": 64, "games": 4, "reader": "mlp", "eye": PERCEPTRON}
         found = {
@@ -121,8 +125,8 @@ def main() -> None:
             )
     rows = found["16 pairs against one"]
     found["ratios"] = {
-        f"16 pairs against one, {reader}": ratio(rows, f"16 pairs, B=16, {reader}", f"one pair, B=256, {reader}")
-        for reader in READERS
+        f"16 pairs against one, {rest}": ratio(rows, f"16 pairs, B=16, {rest}", f"one pair, B=256, {rest}")
+        for rest in (f"{reader}, hidden {width}" for width in WIDTHS for reader in READERS)
     }
     rows = found["batched against loop"]
     for label in rows:

@@ -31,8 +31,8 @@ class Executor(Protocol):
     name: str
     why: str
 
-    def play(self, meetings: Meetings, rounds: Sequence[Round]) -> list[Play]:
-        """A play of each meeting on its round, with gradients."""
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
+        """A play of each meeting on its round; where it is cut, with no gradient from receiver to sender."""
         ...
 
     def collect(self) -> None:
@@ -48,11 +48,12 @@ class Loop:
     why: str
     name: str = "loop"
 
-    def play(self, meetings: Meetings, rounds: Sequence[Round]) -> list[Play]:
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
         run = self.run
+        pairs = [replace(run.pair(*each, training=True), cut=cut) for each, cut in zip(meetings, cuts, strict=True)]
         return [
-            run.game.play(run.pair(sender, receiver, training=True), round, run.gallery, run.config.canvas, run.step)
-            for (sender, receiver), round in zip(meetings, rounds, strict=True)
+            run.game.play(pair, round, run.gallery, run.config.canvas, run.step)
+            for pair, round in zip(pairs, rounds, strict=True)
         ]
 
     def collect(self) -> None:
@@ -78,9 +79,8 @@ class Batched:
             if stack is not None:
                 stack.collect()
 
-    def play(self, meetings: Meetings, rounds: Sequence[Round]) -> list[Play]:
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
         run = self.run
-        canvas, step = run.config.canvas, run.step
         pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
         noise = [round.generator() for round in rounds]
         drawn = self._drawn(meetings, rounds, pairs, noise)
@@ -89,9 +89,12 @@ class Batched:
                 pair.moved(each, pair.moment("sender", own))
                 for pair, each, own in zip(pairs, drawn, noise, strict=True)
             ]
-        ink = canvas.draw(Strokes.cat(drawn), step)  # [M x B, H, W], or [M x B, 3, H, W]
+        ink = self._inked(drawn)  # [M x B, H, W], or [M x B, 3, H, W]
         whole = _joined(rounds)
-        scores = self._scores(meetings, rounds, pairs, ink, noise)
+        shown = ink
+        if any(cuts):
+            shown = torch.cat([i.detach() if cut else i for i, cut in zip(ink.chunk(len(cuts)), cuts, strict=True)])
+        scores = self._scores(meetings, rounds, pairs, shown, noise)
         parts = run.game.parts
         game = parts[rounds[0].part]
         assert isinstance(game, Referential)
@@ -103,6 +106,18 @@ class Batched:
             Play(round, round.photo(run.gallery), strokes, inked, scored, price, run.gallery.trunks)
             for round, strokes, inked, scored, price in zip(rounds, drawn, canvases, points, prices, strict=True)
         ]
+
+    def _inked(self, drawn: Sequence[Strokes]) -> Tensor:
+        """All drawings, meeting after meeting, by one call of the rasteriser for all that are of like strokes."""
+        alike: dict[Any, list[int]] = {}
+        for number, each in enumerate(drawn):
+            key = (each.kind, each.knots, tuple(each._tensors()), each.points.shape[1:])
+            alike.setdefault(key, []).append(number)
+        order = [number for numbers in alike.values() for number in numbers]
+        canvas, step = self.run.config.canvas, self.run.step
+        ink = torch.cat([canvas.draw(Strokes.cat([drawn[n] for n in numbers]), step) for numbers in alike.values()])
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return _picked(ink.unflatten(0, (len(drawn), -1)), back).flatten(0, 1)
 
     def _drawn(
         self, meetings: Meetings, rounds: Sequence[Round], pairs: Sequence[Pair], noise: Sequence[torch.Generator]

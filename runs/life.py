@@ -1,13 +1,17 @@
 """The life of a community: its events as they come due, and all that is known of who lives in which slot."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from agents.events import Birth, Death, Event, Freeze, Generation, Imitate, Lesson, Migrate, Replace, Thaw, Who
+from agents.groups import group_of
+from agents.meetings import Meetings
 from agents.sender import Sender
+from agents.topologies import same_place
 from raster.shapes import Float, Tensor
 from runs.run import Run
 
@@ -31,7 +35,7 @@ class Life:
         optimisers: of its members, by name.
     """
 
-    def __init__(self, run: Run, optimisers: dict[str, torch.optim.Optimizer]) -> None:
+    def __init__(self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
         self.run, self.optimisers = run, optimisers
         config = run.config.community
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
@@ -44,6 +48,13 @@ class Life:
         device = run.gallery.device
         self.merit = {side: torch.zeros(n, dtype=torch.float64, device=device) for side, n in self.counts.items()}
         self.births = 0
+        self.still: set[str] = set()
+        self._speeds = {
+            f"{side}.{slot}": group_of(config.groups, side == "senders", slot).learns
+            for side, n in self.counts.items()
+            for slot in range(n)
+        }
+        self._home = same_place(config.senders, config.receivers)
         self._judged = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
 
     def before(self, step: int, lr: float) -> list[dict[str, Any]]:
@@ -57,18 +68,31 @@ class Life:
         happened = [{"step": step, "kind": event.kind, **self._happen(event, step, lr)} for event in due]
         there = [self.present[side] if self.counts[side] else None for side in SIDES]
         self.run.community.arrange(step, *there)
+        slow = [name for name, speed in self._speeds.items() if speed < 1.0]
+        chance = torch.rand(len(slow), generator=self.generator).tolist()
+        self.still = {name for name, each in zip(slow, chance, strict=True) if each >= self._speeds[name]}
         return happened
+
+    def cuts(self, meetings: Meetings) -> list[bool]:
+        """For each meeting of the step, whether the receiver's gradient does not reach the sender (``reach``)."""
+        reach = self.run.config.community.reach
+        if reach == 1.0:
+            return [False] * len(meetings)
+        chance = torch.rand(len(meetings), generator=self.generator).tolist()
+        return [not self._home[pair] and each >= reach for pair, each in zip(meetings, chance, strict=True)]
 
     def remember(self, senders: list[int], receivers: list[int], rates: Float[Tensor, " m"]) -> None:
         """Take the rates of a step's meetings into the moving averages, if any event asks who is best."""
         if not self._judged:
             return
-        for side, agents in (("senders", senders), ("receivers", receivers)):
+        for side, agents in zip(SIDES, (senders, receivers), strict=True):
             for agent, rate in zip(agents, rates.detach().double(), strict=True):
                 self.merit[side][agent] = KEEP * self.merit[side][agent] + (1 - KEEP) * rate
 
     def learns(self, member: str) -> bool:
-        """Whether a member (``senders.0``) learns: it is not frozen."""
+        """Whether a member (``senders.0``) learns in this step: it is not frozen, nor too slow this time."""
+        if member in self.still:
+            return False
         side, _, number = member.partition(".")
         return side not in self.frozen or not bool(self.frozen[side][int(number)])
 
@@ -130,7 +154,7 @@ class Life:
         """An agent of new weights in a slot; nothing of who lived there before is left."""
         self.births += 1
         seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
-        fresh = self.run.community.newborn(side, int.from_bytes(seed[:8], "big") >> 1)
+        fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
         self._agent(side, slot).load_state_dict(fresh.state_dict())
         self.optimisers[f"{side}.{slot}"].state.clear()
         self.present[side][slot], self.frozen[side][slot] = True, False
@@ -156,7 +180,8 @@ class Life:
     def _imitate(self, pupil: int, event: Imitate, lr: float) -> list[int]:
         """A lesson for one sender; [pupil, teacher], or the pupil alone where there is nobody to learn from."""
         others = self.present["senders"].clone()
-        others[pupil] = False
+        draws = [self._agent("senders", slot).config.strokes for slot in range(len(others))]  # type: ignore[union-attr]
+        others &= torch.tensor([slot != pupil and each == draws[pupil] for slot, each in enumerate(draws)])
         teachers = self._whom("senders", event.teacher, 1, others)
         if not teachers:
             return [pupil]
@@ -204,7 +229,11 @@ class Life:
         if len(there) < 2 or len(island[there].unique()) < 2:
             return []
         one = there[int(torch.randint(len(there), (1,), generator=self.generator))]
-        strangers = there[island[there] != island[one]]
+        configs = [self._agent(side, slot).config for slot in range(self.counts[side])]
+        alike = torch.tensor([configs[slot] == configs[int(one)] for slot in there.tolist()])
+        strangers = there[(island[there] != island[one]) & alike]
+        if not len(strangers):
+            return []
         other = strangers[int(torch.randint(len(strangers), (1,), generator=self.generator))]
         a, b = int(one), int(other)
         first, second = self._agent(side, a), self._agent(side, b)

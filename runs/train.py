@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from agents.bias import labels
+from agents.groups import group_of
 from games import Pictionary, Play
 from perception import Trunk
 from raster.shapes import Tensor
@@ -82,7 +83,10 @@ class Learner:
         # One kernel for all parameters where there is one; it has no meta implementation.
         self.fused = run.gallery.device.type in {"cpu", "cuda"}
         decay = self.train.weight_decay
-        self.groups = {name: by_pace(module) for name, module in self.members.items()}
+        self.groups = {
+            name: {pace * self._factor(name): each for pace, each in by_pace(module).items()}
+            for name, module in self.members.items()
+        }
         self.optimisers = {
             name: torch.optim.AdamW(
                 [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=self.fused
@@ -99,6 +103,13 @@ class Learner:
         self.window: dict[str, list[Tensor]] = {}
         self.seconds = 0.0
 
+    def _factor(self, member: str) -> float:
+        """The step size of a member's group, as a part of the run's."""
+        side, _, slot = member.partition(".")
+        if side not in {"senders", "receivers"}:
+            return 1.0
+        return group_of(self.run.config.community.groups, side == "senders", int(slot)).lr
+
     def step(self) -> list[Record]:
         """Play and learn once; returns a record for each pair that met.
 
@@ -109,7 +120,8 @@ class Learner:
         self.happened = self.life.before(step, lr_at(self.train, step))
         meetings = run.community.sample(self.meeting)
         dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
-        plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt])
+        cuts = self.life.cuts(meetings)
+        plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
         parts = [game.parts[each.part].label for each in dealt]
         total = self._cost(plays, parts)
         for groups in self.groups.values():
@@ -117,6 +129,11 @@ class Learner:
                 parameter.grad = None
         total.backward()
         self.executor.collect()
+        if not any(each.costs() for each in run.biases):
+            reached = {sender for (sender, _), cut in zip(meetings, cuts, strict=True) if not cut}
+            for sender in {sender for sender, _ in meetings} - reached:
+                # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
+                self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
         run.trunks.forget()
         self._move(lr_at(self.train, step))
         with torch.no_grad():
