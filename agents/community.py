@@ -1,50 +1,89 @@
 """Senders, receivers, and who meets whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from agents.bias import Bias
+from agents.events import Event
 from agents.eye import Pictures, View
+from agents.groups import Group, configs_of
 from agents.heads import Midway
+from agents.meetings import Meetings, Sampler
 from agents.moment import Moment
 from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
+from agents.topologies import WHERE, Full, Topology, checked
 from agents.turns import Patience, Planned, Turns
 from perception import TrunkConfig, Trunks, build_learned
-from raster import CanvasConfig, Strokes
-from raster.shapes import Float, Int, Tensor
+from raster import CanvasConfig, InputError, Strokes
+from raster.shapes import Bool, Float, Int, Tensor
 
 
-class Full(BaseModel):
-    """Everybody meets everybody, equally often."""
+class Change(BaseModel):
+    """Another topology from a step on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    kind: Literal["full"] = "full"
-
-    def matrix(self, senders: int, receivers: int) -> Float[Tensor, "s r"]:
-        """Weights of meeting, [S, R]."""
-        return torch.ones(senders, receivers)
+    at: int = Field(ge=1)
+    """The first step (0 is the run's first) whose meetings are drawn from it."""
+    topology: Topology
+    """Who meets whom from then on."""
 
 
 class CommunityConfig(BaseModel):
-    """How many agents, and who plays with whom."""
+    """How many agents, and who plays with whom (docs/communities.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     senders: int = Field(1, ge=1, le=1024)
     receivers: int = Field(1, ge=1, le=1024)
-    topology: Full = Full()
+    topology: Topology = Full()
     """Who meets whom."""
+    schedule: tuple[Change, ...] = ()
+    """Other topologies from given steps on."""
+    groups: tuple[Group, ...] = ()
+    """Agents that differ; all are alike when left out."""
+    reach: float = Field(1.0, ge=0, le=1)
+    """Probability that the receiver's gradient reaches the sender in a meeting of agents of different places; at one
+    place it always does. 0 is partitioned training (Michel et al. 2023): who draws learns from its own partner
+    alone, who looks learns from all."""
+    vacant: int = Field(0, ge=0)
+    """The last slots of each side that are empty at first: room for births."""
+    events: tuple[Event, ...] = ()
+    """What happens in its life, and when."""
     meetings: int | None = Field(None, ge=1)
-    """Pairs that play in one step; max(senders, receivers) when left out."""
-    executor: Literal["auto", "loop"] = "auto"
-    """How the agents of a step are run; ``loop`` runs pair after pair, and ``auto`` takes it."""
+    """Pairs that play in one step; max(senders, receivers) when left out, or as many as ``draw: matching`` finds."""
+    draw: Literal["independent", "matching"] = "independent"
+    """How pairs of a step are drawn: one by one, so that an agent may play twice and another not at all; or as a
+    ``matching``, in which everybody plays at most once and no pair that could still meet is left over."""
+    executor: Literal["auto", "loop", "batched"] = "auto"
+    """How the agents of a step are run: pair after pair, or all agents of one architecture at once; ``auto`` takes
+    ``batched`` where it is the faster one."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "CommunityConfig":
+        at = [each.at for each in self.schedule]
+        if at != sorted(set(at)):
+            raise ValueError(f"schedule: steps must rise, got {at}")
+        for side in ("senders", "receivers"):
+            members = sum(getattr(group, side) for group in self.groups)
+            if self.groups and members != getattr(self, side):
+                told = f"groups: they have {members} {side}, the community {getattr(self, side)}"
+                raise ValueError(f"{told}: make them agree")
+        if self.vacant >= min(self.senders, self.receivers):
+            told = f"{self.senders} senders, {self.receivers} receivers"
+            raise ValueError(f"vacant: {self.vacant} leaves nobody of {told}")
+        for number, event in enumerate(self.events):
+            who, side = getattr(event, "who", ()), getattr(event, "side", "senders")
+            slots = {"senders": self.senders, "receivers": self.receivers}.get(side, min(self.senders, self.receivers))
+            if isinstance(who, tuple) and who and max(who) >= slots:
+                raise ValueError(f"events.{number}: no slot {max(who)} among {slots} {side}: take 0 to {slots - 1}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -59,29 +98,34 @@ class Pair:
     biases: Sequence[Bias]
     step: int
     training: bool
+    cut: bool = False
+    """Whether the receiver's gradient does not reach the sender."""
 
     @property
     def _looks(self) -> Receiver:
         assert self.receiver is not None, "the community was built without receivers"
         return self.receiver
 
-    def _moment(self, role: str, generator: torch.Generator) -> Moment:
+    def moment(self, role: str, generator: torch.Generator) -> Moment:
+        """The circumstances of one call: whose eyes or hand, and whose noise."""
         return Moment(self.step, role, generator, self.training)
 
-    def _see(self, view: View, moment: Moment) -> View:
+    def seen(self, view: View, moment: Moment) -> View:
+        """What biases let an agent (``moment.role``) see of ``view``."""
         for each in self.biases:
             view = each.see(view, moment)
         return view
 
-    def _move(self, strokes: Strokes, moment: Moment) -> Strokes:
+    def moved(self, strokes: Strokes, moment: Moment) -> Strokes:
+        """What biases make of the strokes that the hand meant."""
         for each in self.biases:
             strokes = each.move(strokes, moment)
         return strokes
 
     def draw(self, view: View, generator: torch.Generator) -> Strokes:
         """What the sender draws of ``view`` (B pictures): strokes with points [B, N, P, 2]."""
-        moment = self._moment("sender", generator)
-        return self._move(self.sender.draw(self._see(view, moment), moment), moment)
+        moment = self.moment("sender", generator)
+        return self.moved(self.sender.draw(self.seen(view, moment), moment), moment)
 
     def score(
         self,
@@ -92,15 +136,16 @@ class Pair:
         generator: torch.Generator,
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of each game's candidates (``Receiver.score``)."""
-        moment = self._moment("receiver", generator)
-        return self._looks.score(canvas, self._see(pool, moment), pools, pool_of, moment)
+        moment = self.moment("receiver", generator)
+        canvas = canvas.detach() if self.cut else canvas
+        return self._looks.score(canvas, self.seen(pool, moment), pools, pool_of, moment)
 
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
     def begin(self, view: View, generator: torch.Generator) -> Midway | Planned:
         """The sender looks at ``view`` (B pictures), which it will draw turn by turn."""
-        moment = self._moment("sender", generator)
-        return self.sender.begin(self._see(view, moment), moment)
+        moment = self.moment("sender", generator)
+        return self.sender.begin(self.seen(view, moment), moment)
 
     def more(
         self,
@@ -111,19 +156,20 @@ class Pair:
         heard: Float[Tensor, "b heard"] | None = None,
     ) -> tuple[Strokes, Midway | Planned]:
         """Its next ``count`` strokes (``Sender.more``); biases move the hand anew in every turn."""
-        moment = self._moment("sender", generator)
+        moment = self.moment("sender", generator)
         strokes, at = self.sender.more(at, canvas, count, moment, heard)
-        return self._move(strokes, moment), at
+        return self.moved(strokes, moment), at
 
     def look(self, pool: View, pools: int, generator: torch.Generator) -> Float[Tensor, "g k *places d"]:
         """The receiver looks at the candidates: [G, K, D], or [G, K, L, D] of places where it attends."""
-        moment = self._moment("receiver", generator)
-        return self._looks.embed_photos(self._see(pool, moment), moment).unflatten(0, (pools, -1))
+        moment = self.moment("receiver", generator)
+        return self._looks.embed_photos(self.seen(pool, moment), moment).unflatten(0, (pools, -1))
 
     def guess(
         self, canvas: Float[Tensor, "b *ink h w"], photos: Float[Tensor, "g k *places d"], pool_of: Int[Tensor, " b"]
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of candidates that it has looked at (``look``)."""
+        canvas = canvas.detach() if self.cut else canvas
         return self._looks.compare(self._looks.embed_canvas(canvas), photos, pool_of)
 
     def guess_photo(
@@ -134,8 +180,8 @@ class Pair:
         generator: torch.Generator,
     ) -> Float[Tensor, "b k"]:
         """The same when the receiver is given the sender's photo instead of a drawing: the ceiling."""
-        moment = self._moment("receiver", generator)
-        return self._looks.compare(self._looks.embed_photos(self._see(shown, moment), moment), photos, pool_of)
+        moment = self.moment("receiver", generator)
+        return self._looks.compare(self._looks.embed_photos(self.seen(shown, moment), moment), photos, pool_of)
 
     @property
     def patience(self) -> Patience:
@@ -168,23 +214,36 @@ class Community(nn.Module):
         super().__init__()
         self.config = config
         hears = turns is not None and turns.hears
+
+        draws = configs_of(config.groups, sender, config.senders)
+        looks = [] if receiver is None else configs_of(config.groups, receiver, config.receivers)
+        inks = draws[0].strokes.inks
+        if any(each.strokes.inks != inks for each in draws):
+            raise InputError("some senders have colours and some have not", "community.groups", "give all, or none")
+
+        def new_sender(slot: int) -> Sender:
+            return Sender(draws[slot], pictures, self._learn, canvas, hears)
+
+        def new_receiver(slot: int) -> Receiver:
+            return Receiver(looks[slot], pictures, canvas.size, trunks, self._learn, inks, turns)
+
+        self._makers: dict[str, Callable[[int], nn.Module]] = {"senders": new_sender, "receivers": new_receiver}
         self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)  # the CPU's alone; the GPUs' are not ours
-            self.senders = nn.ModuleList(
-                Sender(sender, pictures, self._learn, canvas, hears) for _ in range(config.senders)
-            )
-            self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
-                for _ in range(config.receivers)
-                if receiver is not None
-            )
+            self.senders = nn.ModuleList(map(new_sender, range(len(draws))))
+            self.receivers = nn.ModuleList(map(new_receiver, range(len(looks))))
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
         self.shared = nn.ModuleList(self.commons.values())
         # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
         self.kept = nn.ModuleDict({number: module for number, module in kept.items() if module is not None})
-        # A community on the meta device (the shape-only test) still draws real pairs.
-        self.matrix = config.topology.matrix(config.senders, max(1, len(self.receivers)))
+        # On the CPU on every device (the meta device included): real pairs are drawn from them.
+        shape = (config.senders, max(1, len(self.receivers)))
+        changes = ((0, config.topology), *((each.at, each.topology) for each in config.schedule))
+        self._matrices = [(at, each, checked(each.matrix(*shape), WHERE)) for at, each in changes]
+        self._sampler: Sampler | None = None
+        self._arranged: object = None
+        self.arrange(0)
 
     def _learn(self, config: TrunkConfig) -> nn.Module:
         if not getattr(config, "shared", False):
@@ -193,11 +252,47 @@ class Community(nn.Module):
             self.commons[config] = build_learned(config)
         return self.commons[config]
 
-    def sample(self, generator: torch.Generator) -> list[tuple[int, int]]:
-        """Who plays with whom in this step: (sender, receiver) pairs drawn from the matrix, repeats allowed."""
-        count = self.config.meetings or max(self.matrix.shape)
-        cells = torch.multinomial(self.matrix.flatten(), count, replacement=True, generator=generator)
-        return [divmod(int(cell), self.matrix.shape[1]) for cell in cells]
+    def newborn(self, side: str, slot: int, seed: int) -> nn.Module:
+        """An agent for a slot of ``senders`` or ``receivers`` with new weights by ``seed``; not yet in it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.random.default_generator.manual_seed(seed)
+            like = next(self.senders.parameters())
+            return self._makers[side](slot).to(device=like.device, dtype=like.dtype)
+
+    def arrange(
+        self, step: int, senders: Bool[Tensor, " s"] | None = None, receivers: Bool[Tensor, " r"] | None = None
+    ) -> None:
+        """Make ``matrix`` that of a step: what the topology and its schedule say, without those who are not there.
+
+        Args:
+            step: the step that is to be played, from 0.
+            senders: which are there, [S]; all when left out.
+            receivers: likewise, [R].
+
+        Raises:
+            InputError: nobody is left who could meet.
+        """
+        at, topology, matrix = next(each for each in reversed(self._matrices) if each[0] <= step)
+        key = (at, *(None if each is None else tuple(each.tolist()) for each in (senders, receivers)))
+        if key == self._arranged:
+            return
+        self.topology, self._arranged = topology, key
+        for present, shape in ((senders, (-1, 1)), (receivers, (1, -1))):
+            matrix = matrix if present is None else matrix * present.reshape(shape)
+        self.matrix = checked(matrix, f"community, step {step}")
+
+    def sitting_out(self) -> tuple[list[int], list[int]]:
+        """Senders and receivers, by number, that nobody ever meets as things stand."""
+        alone = [(self.matrix.sum(dim=side) == 0).nonzero()[:, 0].tolist() for side in (1, 0)]
+        return alone[0], alone[1]
+
+    def sample(self, generator: torch.Generator) -> Meetings:
+        """Who plays with whom in this step: (sender, receiver) pairs drawn from the matrix as ``config.draw`` says."""
+        if self._sampler is None or self._sampler.source is not self.matrix:
+            self._sampler = Sampler(self.matrix)
+        if self.config.draw == "matching":
+            return self._sampler.matching(self.config.meetings, generator)
+        return self._sampler.independent(self.config.meetings or max(self.matrix.shape), generator)
 
     def pair(self, sender: int, receiver: int, biases: Sequence[Bias], step: int, training: bool) -> Pair:
         """Sender and receiver by number, with the biases of the run; None for the receiver where there are none."""

@@ -63,7 +63,43 @@ class TrunkReader(BaseModel):
         return self
 
 
-ReaderConfig = Annotated[ConvnetReader | TrunkReader, Field(discriminator="kind")]
+class PatchesReader(BaseModel):
+    """Reads the canvas in squares, all through one learned linear layer with ReLU: the cheapest reader with places.
+
+    A convolution whose kernel is as large as its stride (the patches of Dosovitskiy et al. 2021), written as a product,
+    so that many receivers of a community are one product too. Paper is added at the right and below where the canvas
+    is no whole number of squares.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: Literal["patches"] = "patches"
+    size: int = Field(8, ge=1, le=256)
+    """Pixels on a side of a square."""
+    channels: int = Field(16, ge=1)
+    """Numbers that are made of each."""
+
+
+class Patches(nn.Module):
+    """The layer of a ``PatchesReader``: [B, C, H, W] to [B, channels, h, w]."""
+
+    def __init__(self, config: PatchesReader, inks: int) -> None:
+        super().__init__()
+        self.size = config.size
+        self.project = nn.Linear(inks * config.size**2, config.channels)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features of squares; see the class."""
+        size = self.size
+        right, below = (-x.shape[-1]) % size, (-x.shape[-2]) % size
+        if right or below:
+            x = nn.functional.pad(x, (0, right, 0, below))
+        squares = x.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # [B, C, h, size, w, size]
+        seen = self.project(squares.permute(0, 2, 4, 1, 3, 5).flatten(3))  # [B, h, w, channels]
+        return torch.relu(seen).permute(0, 3, 1, 2)
+
+
+ReaderConfig = Annotated[ConvnetReader | TrunkReader | PatchesReader, Field(discriminator="kind")]
 
 
 class ReceiverConfig(BaseModel):
@@ -146,6 +182,8 @@ class Receiver(nn.Module):
         self._borrowed: list[nn.Module] = []
         if isinstance(reader, ConvnetReader):
             self.reader = Convnet(inks, reader.channels)
+        elif isinstance(reader, PatchesReader):
+            self.reader = Patches(reader, inks)
         else:
             self.reader, self._borrowed = own_or_borrowed(reader.trunk, learn)
         with torch.no_grad():
@@ -179,7 +217,7 @@ class Receiver(nn.Module):
         """What is seen of a blank canvas; before, a trunk's features of random lines are made the measure."""
         reader = self.config.reader
         blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
-        if isinstance(reader, ConvnetReader) or isinstance(reader.trunk, ScratchTrunk):
+        if isinstance(reader, ConvnetReader | PatchesReader) or isinstance(reader.trunk, ScratchTrunk):
             return self._look(blank)
         # One that is learned on starts as the frozen one, which is where the pictures are.
         trunk, (level,) = self._trunks[as_frozen(reader.trunk)], numbered(reader.trunk, (reader.level,))
@@ -191,7 +229,7 @@ class Receiver(nn.Module):
     def _look(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
         """The canvas as the reader sees it, place by place."""
         reader = self.config.reader
-        if isinstance(reader, ConvnetReader):
+        if isinstance(reader, ConvnetReader | PatchesReader):
             assert self.reader is not None
             return self.reader(canvas if canvas.ndim == 4 else canvas[:, None])
         if isinstance(reader.trunk, ScratchTrunk):

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, Bias, CommunityConfig, ReceiverConfig, SenderConfig
+from agents.groups import configs_of
 from agents.receiver import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
@@ -126,6 +127,36 @@ class Config(BaseModel):
                 raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
         return self
 
+    def agents(self) -> list[SenderConfig | ReceiverConfig]:
+        """The configs of all agents, each once: those of groups too; no receivers where nobody chooses."""
+        community = self.community
+        draws: list[SenderConfig | ReceiverConfig] = [*configs_of(community.groups, self.sender, community.senders)]
+        looks = configs_of(community.groups, self.receiver, community.receivers) if self.game.chooses else []
+        return list(dict.fromkeys([*draws, *looks]))
+
+    @model_validator(mode="after")
+    def _groups_are_agents(self) -> "Config":
+        for number, group in enumerate(self.community.groups):
+            for side, base in (("sender", self.sender), ("receiver", self.receiver)):
+                changes = getattr(group, side)
+                try:
+                    configs_of([group], base, 1)  # type: ignore[type-var]
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    where = ".".join(["community.groups", str(number), side, *map(str, first["loc"])])
+                    raise ValueError(f"{where}: {first['msg']}") from None
+                if changes and isinstance(self.game, Pictionary) and side == "sender":
+                    raise ValueError(f"community.groups.{number}.sender: in pictionary all senders are alike")
+        return self
+
+    @model_validator(mode="after")
+    def _events_happen(self) -> "Config":
+        for number, event in enumerate(self.community.events):
+            if event.first >= self.train.steps > 0:
+                told = f"community.events.{number}: {event.kind} before step {event.first}, but the last is "
+                raise ValueError(f"{told}{self.train.steps - 1}: say an earlier step, or more train.steps")
+        return self
+
     @model_validator(mode="after")
     def _the_probes_are_of_the_game(self) -> "Config":
         fit, kind = OF_CHOICES if self.game.chooses else OF_TRACES, self.game.kind
@@ -137,12 +168,13 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _the_judge_judges_only(self) -> "Config":
-        trunks: dict[str, TrunkConfig | FrozenTrunk] = {
-            "sender.trunk": self.sender.trunk,
-            "receiver.trunk": self.receiver.trunk,
-        }
-        if isinstance(self.receiver.reader, TrunkReader):
-            trunks["receiver.reader.trunk"] = self.receiver.reader.trunk
+        trunks: dict[str, TrunkConfig | FrozenTrunk] = {}
+        for agent in reversed([self.sender, self.receiver, *self.agents()]):  # the run's own are named first
+            side = "sender" if isinstance(agent, SenderConfig) else "receiver"
+            named: dict[str, TrunkConfig | FrozenTrunk] = {f"{side}.trunk": agent.trunk}
+            if isinstance(agent, ReceiverConfig) and isinstance(agent.reader, TrunkReader):
+                named["receiver.reader.trunk"] = agent.reader.trunk
+            trunks |= {key: trunk for key, trunk in named.items() if key not in trunks or uses_judge(trunk)}
         trunks |= trunks_of(self.biases)
         played: Sequence[Game] = self.game.parts
         for number, part in enumerate(played):

@@ -103,6 +103,17 @@ class Evidence:
         answers = [play.round.meant.unique(dim=0, return_counts=True)[1] for play in self.plays]  # games by answer
         return float(sum(counts.max() for counts in answers)) / self.n
 
+    def by_pair(self) -> dict[str, float]:
+        """The rate as a mean over pairs of agents, with its 95 % interval (bootstrap over pairs), and how many they
+        are: how far the community as a whole understands itself, whoever else it were made of.
+        """
+        right: dict[tuple[int, int], list[Tensor]] = {}
+        for play, pair in zip(self.plays, self.pairs, strict=True):
+            right.setdefault(pair, []).append(play.correct.double())
+        rates = [torch.cat(each).mean()[None] for each in right.values()]  # a number a pair, each of weight 1
+        low, high = bootstrap_of_mean(rates)
+        return {"rate": float(torch.cat(rates).mean()), "low": low, "high": high, "pairs": float(len(rates))}
+
     def records(self) -> list[Record]:
         """The plays as the journal writes them."""
         return [Record(self.game.label, play, *pair) for play, pair in zip(self.plays, self.pairs, strict=True)]
@@ -246,6 +257,23 @@ class Evidence:
         return Finding(value, low, high, count, 0.5, {"chance": 0.5} | controls)
 
 
+def pairs_in_turn(matrix: Float[Tensor, "s r"]) -> list[tuple[int, int]]:
+    """Every pair that can meet, in the order in which they are measured: senders take turns, each with its receivers in
+    turn, so that the first pairs are as many different agents as can be.
+
+    >>> pairs_in_turn(torch.ones(2, 2))
+    [(0, 0), (1, 1), (0, 1), (1, 0)]
+    """
+    partners = [row.nonzero()[:, 0].tolist() for row in matrix]
+    rounds = range(max(len(each) for each in partners))
+    return [
+        (sender, each[(turn + sender) % len(each)])
+        for turn in rounds
+        for sender, each in enumerate(partners)
+        if turn < len(each)
+    ]
+
+
 def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evidence:
     """Play ``pools`` rounds of one pool each, without learning.
 
@@ -261,12 +289,13 @@ def gather(run: Run, game: Game, split: str, pools: int, seed: int = 0) -> Evide
         seed: of the dealing.
     """
     generator = torch.Generator().manual_seed(seed)
+    who = pairs_in_turn(run.community.matrix)
     plays, pairs = [], []
     with torch.no_grad():
         for number in range(pools):
             assert isinstance(game, Referential | Pictionary)
             round = game.deal_pool(run.gallery, split, generator).to(run.gallery.device)
-            sender, receiver = number % run.config.community.senders, number % run.config.community.receivers
+            sender, receiver = who[number % len(who)]
             plays.append(game.play(run.pair(sender, receiver), round, run.gallery, run.config.canvas, run.step))
             pairs.append((sender, receiver))
     return Evidence(run, game, split, plays, pairs)

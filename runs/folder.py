@@ -61,6 +61,7 @@ class Folder:
         self.env = path / "env.json"
         self.status = path / "status.json"
         self.metrics = path / "metrics.jsonl"
+        self.events = path / "events.jsonl"
         self.summary = path / "summary.json"
         self.pictures = path / "pictures.json"
         self.report = path / "report.html"

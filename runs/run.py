@@ -93,7 +93,7 @@ def _prepare(config: Config, gallery: Gallery) -> None:
     asked = [pair for each in config.biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     reads += config.game.reads()
-    for agent in (config.sender, config.receiver) if config.game.chooses else (config.sender,):
+    for agent in config.agents():
         if not isinstance(agent.trunk, ScratchTrunk):
             # Of one that is learned on, too: its agents start from what the frozen one sees.
             reads += [(as_frozen(agent.trunk), level) for level in numbered(agent.trunk, agent.levels)]

@@ -18,6 +18,7 @@ from perception import FeatureCache, Trunks
 from raster import InputError, engine_for
 from runs import checkpoint
 from runs.config import Config
+from runs.executors import Executor, told_of
 from runs.folder import Folder, cut_back, read_json, write_json, write_text
 from runs.journal import Journal
 from runs.loading import diff, dump
@@ -76,11 +77,13 @@ def launch(
     folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
     for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
         cut_back(path, run.step) if found is not None else path.unlink(missing_ok=True)
+    # What happens before a step bears its number: that of the next one is written again.
+    cut_back(folder.events, run.step - 1) if found is not None else folder.events.unlink(missing_ok=True)
     folder.path.mkdir(parents=True, exist_ok=True)
     config = run.config  # another one, where the pictures were not to be had
     asked = dump(config)
     write_text(folder.config, asked)
-    write_json(folder.env, environment(run, plugins))
+    write_json(folder.env, environment(run, learner.executor, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
     journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
@@ -90,6 +93,8 @@ def launch(
             f"{config.name}: {len(run.gallery.label)} pictures ({run.gallery.source}), {run.game.label}, "
             f"{config.train.steps} steps, {where}"
         )
+        for line in told_of(run, learner.executor):
+            shown.say(line)
         if run.step == 0:
             journal.text("config", asked)
         with shown:
@@ -128,7 +133,21 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
+    _settle(run, folder)
     return run
+
+
+def _settle(run: Run, folder: Folder) -> None:
+    """Who is there and whom they meet, as it was when the run was last saved, where that can have changed."""
+    config = run.config.community
+    if not (config.events or config.vacant or config.schedule):
+        return
+    found = checkpoint.load(folder.checkpoints)
+    there = None if found is None else found[1]["life"]["present"]
+    sides = ("senders", "receivers")
+    run.community.arrange(
+        run.step, *(there[side] if there is not None and len(there[side]) else None for side in sides)
+    )
 
 
 def pictures_of(folder: Folder) -> Gallery:
@@ -159,12 +178,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def environment(run: Run, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What a run ran on: versions, device, engine and why, git commit, seed, command."""
+def environment(run: Run, executor: Executor, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a run ran on: versions, device, engine, executor and why, git commit, seed, command."""
     dtype = torch.float64 if run.config.train.dtype == "float64" else torch.float32
     return {
         **surroundings(run.gallery, dtype, run.config.seed, plugins),
-        "executor": "loop",
+        "executor": {"name": executor.name, "why": executor.why},
         "fallback": run.fallback,
     }
 

@@ -65,6 +65,8 @@ def _rank(label: str) -> int:
 def _measured(evidence: Evidence) -> dict[str, Any]:
     """The rate's row; where there may be several targets, that of balanced accuracy beside it."""
     found, balanced = row(rate(evidence)), evidence.balanced()
+    if len(set(evidence.pairs)) > 1:
+        found["by_pair"] = evidence.by_pair()
     if balanced is not None:
         found["balanced"] = {"balanced": balanced.value} | {
             key: value for key, value in row(balanced).items() if key != "rate"

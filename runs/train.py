@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -13,14 +13,18 @@ import torch
 from torch import nn
 
 from agents.bias import labels
+from agents.groups import group_of
 from games import Pictionary, Play
 from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.evidence import gather
+from runs.executors import executor_of
 from runs.folder import append_line
 from runs.journal import Journal, Record
+from runs.life import Life
 from runs.run import Run
+from runs.steps import clip_each, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
 
@@ -77,12 +81,15 @@ class Learner:
         self.train = run.config.train
         self.members = run.community.members()
         # One kernel for all parameters where there is one; it has no meta implementation.
-        fused = run.gallery.device.type in {"cpu", "cuda"}
+        self.fused = run.gallery.device.type in {"cpu", "cuda"}
         decay = self.train.weight_decay
-        self.groups = {name: by_pace(module) for name, module in self.members.items()}
+        self.groups = {
+            name: {pace * self._factor(name): each for pace, each in by_pace(module).items()}
+            for name, module in self.members.items()
+        }
         self.optimisers = {
             name: torch.optim.AdamW(
-                [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=fused
+                [{"params": each} for each in groups.values()], lr=self.train.lr, weight_decay=decay, fused=self.fused
             )
             for name, groups in self.groups.items()
             if groups  # a bias may only remember
@@ -90,8 +97,18 @@ class Learner:
         self.labels = labels(run.biases)
         self.dealing = torch.Generator().manual_seed(run.config.seed)
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
+        self.executor = executor_of(run)
+        self.life = Life(run, self.optimisers)
+        self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
         self.seconds = 0.0
+
+    def _factor(self, member: str) -> float:
+        """The step size of a member's group, as a part of the run's."""
+        side, _, slot = member.partition(".")
+        if side not in {"senders", "receivers"}:
+            return 1.0
+        return group_of(self.run.config.community.groups, side == "senders", int(slot)).lr
 
     def step(self) -> list[Record]:
         """Play and learn once; returns a record for each pair that met.
@@ -99,80 +116,106 @@ class Learner:
         Only agents that played learn: the others' gradients are None, so neither momentum nor decay moves them.
         """
         run, step = self.run, self.run.step
-        config = run.config
-        played = []
-        total: Tensor | None = None
-        for sender, receiver in run.community.sample(self.meeting):
-            dealt = config.game.deal(run.gallery, self._split(), self.train.games, self.dealing, step)
-            pair = run.pair(sender, receiver, training=True)
-            play = config.game.play(pair, dealt.to(run.gallery.device), run.gallery, config.canvas, step)
-            part = config.game.parts[dealt.part].label
-            loss = play.loss.mean()
-            self._note("loss", loss)
-            for name, each_game in play.figures.items():
-                self._note(name, each_game.double().mean())
-            if play.chosen:
-                self._note("rate", play.correct.double().mean())
-            if play.round.targets is not None:
-                self._note("balanced", play.balanced)
-            if len(config.game.parts) > 1:
-                self._note(f"rate/{part}", play.correct.double().mean())
-            if play.course is not None:
-                self._note("turns", play.course.taken.double().mean() + 1)
-            self._note_gradient("loss", loss, play)
-            for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
-                if each.costs():
-                    cost = each.cost(replace(play, kept=run.community.kept_by(number))).mean()
-                    self._note(name, cost)
-                    weighted = each.weight.at(step) * cost
-                    self._note_gradient(name, weighted, play)
-                    loss = loss + weighted
-            total = loss if total is None else total + loss
-            played.append(Record(part, play, sender, receiver))
-        assert total is not None
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+        game, gallery = run.config.game, run.gallery
+        self.happened = self.life.before(step, lr_at(self.train, step))
+        meetings = run.community.sample(self.meeting)
+        dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
+        cuts = self.life.cuts(meetings)
+        plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
+        parts = [game.parts[each.part].label for each in dealt]
+        total = self._cost(plays, parts)
+        for groups in self.groups.values():
+            for parameter in (each for group in groups.values() for each in group):
+                parameter.grad = None
         total.backward()
+        self.executor.collect()
+        if not any(each.costs() for each in run.biases):
+            reached = {sender for (sender, _), cut in zip(meetings, cuts, strict=True) if not cut}
+            for sender in {sender for sender, _ in meetings} - reached:
+                # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
+                self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
         run.trunks.forget()
-        lr = lr_at(self.train, step)
-        for name, optimiser in self.optimisers.items():
-            parameters = [p for p in self.members[name].parameters() if p.grad is not None]
-            if parameters:
-                nn.utils.clip_grad_norm_(parameters, self.train.clip)
-                for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
-                    group["lr"] = lr * pace
-                optimiser.step()
+        self._move(lr_at(self.train, step))
         with torch.no_grad():
             for number, each in enumerate(run.biases):
-                for record in played:
-                    each.remember(replace(record.play, kept=run.community.kept_by(number)))
+                for play in plays:
+                    each.remember(replace(play, kept=run.community.kept_by(number)))
+            if plays[0].chosen:
+                rates = torch.stack([play.correct.double().mean() for play in plays])
+                self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
         run.step = step + 1
-        return played
+        return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
 
-    def _note_gradient(self, name: str, cost: Tensor, play: Play) -> None:
-        """How hard a weighted cost pulls at the strokes: the norm of its gradient in their points.
+    def _cost(self, plays: Sequence[Play], parts: Sequence[str]) -> Tensor:
+        """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it."""
+        run, step = self.run, self.run.step
+        losses = [play.loss.mean() for play in plays]
+        self._note("loss", losses)
+        for name in plays[0].figures:
+            self._note(name, [play.figures[name].double().mean() for play in plays])
+        if plays[0].chosen:
+            rates = [play.correct.double().mean() for play in plays]
+            self._note("rate", rates)
+            if len(run.game.parts) > 1:
+                self._note(f"rate/{parts[0]}", rates)
+        if plays[0].round.targets is not None:
+            self._note("balanced", [play.balanced for play in plays])
+        if plays[0].course is not None:
+            self._note("turns", [play.course.taken.double().mean() + 1 for play in plays if play.course is not None])
+        self._note_gradient("loss", losses, plays)
+        for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
+            if each.costs():
+                costs = [each.cost(replace(play, kept=run.community.kept_by(number))).mean() for play in plays]
+                self._note(name, costs)
+                weighted = [each.weight.at(step) * cost for cost in costs]
+                self._note_gradient(name, weighted, plays)
+                losses = [loss + cost for loss, cost in zip(losses, weighted, strict=True)]
+        return torch.stack(losses).sum()
 
-        Asked in the steps that end a line of metrics only, for it is a backward pass of its own.
+    def _move(self, lr: float) -> None:
+        """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
+        moving = {}
+        for name, optimiser in self.optimisers.items():
+            own = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
+            if own and self.life.learns(name):
+                moving[name] = own
+                for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
+                    group["lr"] = lr * pace
+        clip_each(list(moving.values()), self.train.clip)
+        if self.fused:
+            paces = {number: list(self.groups[name]) for number, name in enumerate(moving)}
+            step_each([self.optimisers[name] for name in moving], paces, lr)
+        else:
+            for name in moving:
+                self.optimisers[name].step()
+
+    def _note_gradient(self, name: str, costs: Sequence[Tensor], plays: Sequence[Play]) -> None:
+        """How hard a weighted cost pulls at the strokes: for each play the norm of its gradient in their points.
+
+        Asked in the steps that end a line of metrics only, for it is a backward pass of its own: one for all plays,
+        since no play's cost hangs on the strokes of another.
         """
         done = self.run.step + 1
         if done % self.train.log_every and done != self.train.steps:
             return
-        norm = cost.new_zeros(())
-        if cost.requires_grad and all(each.requires_grad for each in play.drawn):
-            found = torch.autograd.grad(cost, play.drawn, retain_graph=True, allow_unused=True, materialize_grads=True)
-            norm = torch.cat([each.flatten() for each in found]).norm()
-        self._note(f"gradient/{name}", norm)
+        norms = [cost.new_zeros(()) for cost in costs]
+        drawn = [each for play in plays for each in play.drawn]
+        cost = torch.stack(list(costs)).sum()
+        if cost.requires_grad and all(each.requires_grad for each in drawn):
+            found = iter(torch.autograd.grad(cost, drawn, retain_graph=True, allow_unused=True, materialize_grads=True))
+            norms = [torch.cat([next(found).flatten() for _ in play.drawn]).norm() for play in plays]
+        self._note(f"gradient/{name}", norms)
 
     def _split(self) -> str:
         """Which set of training pictures this round is dealt from: the originals, or one of the sets of copies."""
         names = self.run.gallery.training_splits
         return names[int(torch.randint(len(names), (1,), generator=self.dealing))] if len(names) > 1 else names[0]
 
-    def _note(self, key: str, value: Tensor) -> None:
+    def _note(self, key: str, values: Sequence[Tensor]) -> None:
         """Add to the window's sum and count, on the device: no step waits for a number to be printed."""
-        value = value.detach().double()
-        total, count = self.window.get(key, [torch.zeros_like(value), torch.zeros_like(value)])
-        self.window[key] = [total + value, count + 1]
+        sums = torch.stack([value.detach().double() for value in values]).sum()
+        total, count = self.window.get(key, [torch.zeros_like(sums), torch.zeros_like(sums)])
+        self.window[key] = [total + sums, count + len(values)]
 
     def flush(self) -> dict[str, float]:
         """The means since the last flush."""
@@ -185,6 +228,8 @@ class Learner:
         return {
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "generators": {"dealing": self.dealing.get_state(), "meeting": self.meeting.get_state()},
+            "executor": self.executor.name,
+            "life": self.life.state(),
             "window": self.window,
             "seconds": self.seconds,
         }
@@ -195,6 +240,7 @@ class Learner:
             checkpoint.restore_optimiser(optimiser, state["optimisers"][name])
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
+        self.life.restore(state["life"])
         self.window = state["window"]
         self.seconds = state["seconds"]
         self.run.step = step
@@ -239,6 +285,8 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
             began = time.perf_counter()
             played = learner.step()
             learner.seconds += time.perf_counter() - began
+            for event in learner.happened:
+                append_line(run.folder.events, event)
             step, last = run.step, run.step == train.steps
             if step % train.log_every == 0 or last:
                 means = learner.flush()

@@ -102,7 +102,8 @@ def _one(node: Mapping[str, Any], walker: Schema) -> str:
         inner = "[" + ", ".join(_type(each, walker) for each in first) + "]" if first else _type(node["items"], walker)
         return inner if first else f"list of {inner}"
     if kind == "object":
-        return f"names to {_type(node.get('additionalProperties') or {}, walker)}"
+        inside = node.get("additionalProperties")
+        return f"names to {_type(inside if isinstance(inside, dict) else {}, walker)}"
     if kind in _NUMBERS:
         return f"{_NUMBERS[kind]}{_bounds(node)}"
     if kind == "boolean":

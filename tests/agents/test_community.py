@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from agents import Community, CommunityConfig, ReceiverConfig, SenderConfig
 from games.pictures import Gallery
 from perception import ConvnetTrunk
-from raster import CanvasConfig
+from raster import CanvasConfig, InputError
 from runs.config import Config
 
 EYE = ConvnetTrunk(channels=(4,))
@@ -71,3 +71,33 @@ JUDGE = {"kind": "timm", "name": "judge"}
 def test_the_judge_is_refused_to_agents_and_losses(place: str, keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=rf"{place} is the judge, which only probes may use"):
         Config.model_validate({"pictures": {"kind": "digits"}, **keys})
+
+
+def test_the_matrix_changes_on_schedule(gallery: Gallery) -> None:
+    keys = {"topology": {"kind": "pair"}, "schedule": [{"at": 3, "topology": {"kind": "full"}}]}
+    one = community(gallery, senders=2, receivers=2, **keys)
+    found = []
+    for step in range(5):
+        one.arrange(step)
+        found.append(int((one.matrix > 0).sum()))
+    assert found == [2, 2, 2, 4, 4]
+    with pytest.raises(ValidationError, match="steps must rise"):
+        CommunityConfig.model_validate({"schedule": [{"at": 3, "topology": {"kind": "full"}}] * 2})
+
+
+def test_who_is_not_there_meets_nobody(gallery: Gallery) -> None:
+    one = community(gallery, senders=3, receivers=3)
+    there = torch.tensor([True, False, True])
+    one.arrange(0, there, ~there)
+    assert one.sitting_out() == ([1], [0, 2])
+    generator = torch.Generator().manual_seed(1)
+    assert {pair for _ in range(20) for pair in one.sample(generator)} == {(0, 1), (2, 1)}
+    with pytest.raises(InputError, match="nobody meets anybody"):
+        one.arrange(0, there & False, there)
+
+
+def test_a_step_as_a_matching_plays_everybody_once(gallery: Gallery) -> None:
+    one, generator = community(gallery, senders=4, receivers=4, draw="matching"), torch.Generator().manual_seed(0)
+    for _ in range(10):
+        met = one.sample(generator)
+        assert [s for s, _ in met] == sorted(r for _, r in met) == [0, 1, 2, 3]

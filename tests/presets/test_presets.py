@@ -22,6 +22,7 @@ SMALL = [
     "sender.strokes.count=3",
     "community.senders=1",
     "community.receivers=1",
+    "community.events=[]",  # there is one step, and they would come after it
 ]
 # Presets of single pictures (`lascaux draw`) are tried in tests/cli/test_draw.py, sets in test_sets_presets.py.
 RUNS = [name for name in preset_names() if name.split("/")[0] not in {"draw", "sets"}]

@@ -129,7 +129,21 @@ def test_only_its_own_drawing_helps_a_receiver_that_knows_each(
 
 def test_pairs_of_a_community_are_measured_in_turn(small: Make, tmp_path: Path) -> None:
     run = assemble(small(community={"senders": 2, "receivers": 3}), tmp_path, torch.device("cpu"))
-    assert gather(run, run.game.parts[0], "test", 4).pairs == [(0, 0), (1, 1), (0, 2), (1, 0)]
+    assert gather(run, run.game.parts[0], "test", 4).pairs == [(0, 0), (1, 1), (0, 1), (1, 2)]
+    assert len(set(gather(run, run.game.parts[0], "test", 6).pairs)) == 6  # all of them, once each
+
+
+def test_only_pairs_that_can_meet_are_measured_and_their_mean_is_told(small: Make, tmp_path: Path) -> None:
+    community = {"senders": 4, "receivers": 4, "topology": {"kind": "bipartite"}}
+    run = assemble(small(community=community), tmp_path, torch.device("cpu"))
+    found = gather(run, run.game.parts[0], "test", 12)
+    assert set(found.pairs) == {(s, r) for s in range(4) for r in range(4) if (s < 2) != (r < 2)}
+    by_pair = found.by_pair()
+    played = list(zip(found.pairs, found.plays, strict=True))
+    right = {pair: torch.cat([play.correct for own, play in played if own == pair]) for pair in set(found.pairs)}
+    rates = [float(each.double().mean()) for each in right.values()]
+    assert by_pair["pairs"] == 8 and by_pair["rate"] == pytest.approx(sum(rates) / 8)
+    assert min(rates) <= by_pair["low"] <= by_pair["rate"] <= by_pair["high"] <= max(rates)
 
 
 # Probes

@@ -1,0 +1,75 @@
+"""Agents that differ: groups with configs of their own on top of the run's."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.receiver import ReceiverConfig
+from agents.sender import SenderConfig
+
+Agent = TypeVar("Agent", SenderConfig, ReceiverConfig)
+
+
+class Group(BaseModel):
+    """Agents that are alike, and unlike those of other groups. The first group has the first slots, and so on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    senders: int = Field(0, ge=0)
+    """How many senders are of this group."""
+    receivers: int = Field(0, ge=0)
+    """How many receivers."""
+    sender: dict[str, Any] = Field(default_factory=dict)
+    """What its senders have instead of the run's ``sender``: some of its keys. Another ``kind`` replaces what stands
+    under it whole."""
+    receiver: dict[str, Any] = Field(default_factory=dict)
+    """Likewise, of its receivers."""
+    lr: float = Field(1.0, gt=0, le=100)
+    """Their step size, as a part of the run's."""
+    learns: float = Field(1.0, ge=0, le=1)
+    """Probability that one of them learns from a step in which it plays: how fast it is (Rita et al. 2022, whose speeds
+    are such probabilities)."""
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested keys with some of them changed; where ``kind`` becomes another one nothing of the old stays beside it.
+
+    >>> merged({"hidden": 4, "head": {"kind": "set", "width": 8}}, {"head": {"width": 2}})
+    {'hidden': 4, 'head': {'kind': 'set', 'width': 2}}
+    >>> merged({"head": {"kind": "set", "width": 8}}, {"head": {"kind": "onepass"}})
+    {'head': {'kind': 'onepass'}}
+    """
+    found = dict(base)
+    for key, value in changes.items():
+        old = found.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            kind = old.get("kind")
+            value = merged(old if value.get("kind", kind) == kind else {}, value)
+        found[key] = value
+    return found
+
+
+def configs_of(groups: Sequence[Group], base: Agent, count: int) -> list[Agent]:
+    """The config of each of ``count`` senders, or receivers, slot by slot; ``base`` for all where there are no groups.
+
+    Raises:
+        ValueError: a group's keys are none of an agent's (pydantic says which).
+    """
+    senders = isinstance(base, SenderConfig)
+    found: list[Agent] = []
+    for group in groups:
+        changes = group.sender if senders else group.receiver
+        own = type(base).model_validate(merged(base.model_dump(), changes)) if changes else base
+        found += [own] * (group.senders if senders else group.receivers)
+    return found or [base] * count
+
+
+def group_of(groups: Sequence[Group], senders: bool, slot: int) -> Group:
+    """The group of a slot; where there are none, one in which nothing is special."""
+    upto = 0
+    for group in groups:
+        upto += group.senders if senders else group.receivers
+        if slot < upto:
+            return group
+    return Group()

@@ -1,0 +1,293 @@
+"""How the agents of a step are run: pair after pair, or all of one architecture at once. Both give the same plays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from agents import Bias, Pair, View
+from agents.meetings import Meetings
+from agents.stack import Layout, Stack, carried, draw, score, stacks_of
+from games import OneTarget, Play, Referential, Round
+from games.pictures import PictureView
+from raster import InputError, Strokes
+from raster.shapes import Float, Tensor
+from runs.run import Run
+
+FEWEST = 2
+"""Pairs a step from which on ``auto`` batches."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Plays the meetings of a step.
+
+    Attributes:
+        name: ``loop`` or ``batched``.
+        why: why it was taken, in words.
+    """
+
+    name: str
+    why: str
+
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
+        """A play of each meeting on its round; where it is cut, with no gradient from receiver to sender."""
+        ...
+
+    def collect(self) -> None:
+        """Called after the backward pass: every agent that played has its gradient then, all others None."""
+        ...
+
+
+@dataclass
+class Loop:
+    """One pair after another: the reference."""
+
+    run: Run
+    why: str
+    name: str = "loop"
+
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
+        run = self.run
+        pairs = [replace(run.pair(*each, training=True), cut=cut) for each, cut in zip(meetings, cuts, strict=True)]
+        return [
+            run.game.play(pair, round, run.gallery, run.config.canvas, run.step)
+            for pair, round in zip(pairs, rounds, strict=True)
+        ]
+
+    def collect(self) -> None:
+        """The gradients are where they belong."""
+
+
+class Batched:
+    """All agents of one architecture at once, and one call of the rasteriser for all sketches.
+
+    Rounds, noise, biases and losses are those of the loop, meeting by meeting. Agents that cannot be stacked are
+    looped over.
+    """
+
+    name = "batched"
+
+    def __init__(self, run: Run, why: str) -> None:
+        self.run, self.why = run, why
+        self.senders = stacks_of(list(run.community.senders))
+        self.receivers = stacks_of(list(run.community.receivers))
+
+    def collect(self) -> None:
+        for _, stack in (*self.senders, *self.receivers):
+            if stack is not None:
+                stack.collect()
+
+    def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
+        run = self.run
+        pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
+        noise = [round.generator() for round in rounds]
+        drawn = self._drawn(meetings, rounds, pairs, noise)
+        if _overridden(run.biases, "move"):
+            drawn = [
+                pair.moved(each, pair.moment("sender", own))
+                for pair, each, own in zip(pairs, drawn, noise, strict=True)
+            ]
+        ink = self._inked(drawn)  # [M x B, H, W], or [M x B, 3, H, W]
+        whole = _joined(rounds)
+        shown = ink
+        if any(cuts):
+            shown = torch.cat([i.detach() if cut else i for i, cut in zip(ink.chunk(len(cuts)), cuts, strict=True)])
+        scores = self._scores(meetings, rounds, pairs, shown, noise)
+        parts = run.game.parts
+        game = parts[rounds[0].part]
+        assert isinstance(game, Referential)
+        loss = game.price(scores, whole)
+        count = len(meetings)
+        # Taken apart by `unbind`, whose gradient is one stack; slices would each make one as large as the whole.
+        canvases, points, prices = (each.unflatten(0, (count, -1)).unbind() for each in (ink, scores, loss))
+        return [
+            Play(round, round.photo(run.gallery), strokes, inked, scored, price, run.gallery.trunks)
+            for round, strokes, inked, scored, price in zip(rounds, drawn, canvases, points, prices, strict=True)
+        ]
+
+    def _inked(self, drawn: Sequence[Strokes]) -> Tensor:
+        """All drawings, meeting after meeting, by one call of the rasteriser for all that are of like strokes."""
+        alike: dict[Any, list[int]] = {}
+        for number, each in enumerate(drawn):
+            key = (each.kind, each.knots, tuple(each._tensors()), each.points.shape[1:])
+            alike.setdefault(key, []).append(number)
+        order = [number for numbers in alike.values() for number in numbers]
+        canvas, step = self.run.config.canvas, self.run.step
+        ink = torch.cat([canvas.draw(Strokes.cat([drawn[n] for n in numbers]), step) for numbers in alike.values()])
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return _picked(ink.unflatten(0, (len(drawn), -1)), back).flatten(0, 1)
+
+    def _drawn(
+        self, meetings: Meetings, rounds: Sequence[Round], pairs: Sequence[Pair], noise: Sequence[torch.Generator]
+    ) -> list[Strokes]:
+        """What the sender of each meeting means to draw, B drawings each."""
+        run = self.run
+        sees = _overridden(run.biases, "see")
+        found: list[Strokes | None] = [None] * len(meetings)
+        for layout, stack in _layouts(self.senders, [sender for sender, _ in meetings]):
+            if stack is None:
+                for number in layout.meetings:
+                    pair = pairs[number]
+                    moment = pair.moment("sender", noise[number])
+                    found[number] = pair.sender.draw(pair.seen(rounds[number].photo(run.gallery), moment), moment)
+                continue
+            views: list[View] = [rounds[number].photo(run.gallery) for number in layout.meetings]
+            if sees:
+                views = [
+                    pairs[n].seen(view, pairs[n].moment("sender", noise[n]))
+                    for n, view in zip(layout.meetings, views, strict=True)
+                ]
+            strokes = draw(stack, layout, _together(views, sees), pairs[0].moment("sender", noise[0]), noise)
+            for number, each in zip(layout.meetings, _apart(strokes, len(layout.meetings)), strict=True):
+                found[number] = each
+        return [each for each in found if each is not None]
+
+    def _scores(
+        self,
+        meetings: Meetings,
+        rounds: Sequence[Round],
+        pairs: Sequence[Pair],
+        ink: Float[Tensor, "n *ink h w"],
+        noise: Sequence[torch.Generator],
+    ) -> Float[Tensor, "n k"]:
+        """The scores of all games, meeting after meeting."""
+        run = self.run
+        sees = _overridden(run.biases, "see")
+        by_meeting = ink.unflatten(0, (len(meetings), -1))  # [M, B, ...]
+        pools, order, found = rounds[0].pool.shape[0], [], []
+        for layout, stack in _layouts(self.receivers, [receiver for _, receiver in meetings]):
+            order += layout.meetings
+            views: list[View] = [run.gallery.view(rounds[number].pool.flatten()) for number in layout.meetings]
+            if stack is None:
+                for number, view in zip(layout.meetings, views, strict=True):
+                    pair = pairs[number]
+                    found.append(pair.score(by_meeting[number], view, pools, rounds[number].pool_of, noise[number]))
+                continue
+            if sees:
+                views = [
+                    pairs[n].seen(view, pairs[n].moment("receiver", noise[n]))
+                    for n, view in zip(layout.meetings, views, strict=True)
+                ]
+            mine = _picked(by_meeting, layout.meetings).flatten(0, 1)
+            pool_of = torch.cat([rounds[number].pool_of for number in layout.meetings])
+            moment = pairs[0].moment("receiver", noise[0])
+            found.append(score(stack, layout, mine, _together(views, sees), pools, pool_of, moment, noise))
+        scores = torch.cat(found).unflatten(0, (len(meetings), -1))  # in the order of `order`
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return _picked(scores, back).flatten(0, 1)
+
+
+def _layouts(
+    groups: Sequence[tuple[list[int], Stack | None]], agents: Sequence[int]
+) -> list[tuple[Layout, Stack | None]]:
+    """Who of each group plays which meetings, the meeting at position m being played by ``agents[m]``."""
+    found = []
+    for members, stack in groups:
+        row = {agent: number for number, agent in enumerate(members)}
+        mine = [meeting for meeting, agent in enumerate(agents) if agent in row]
+        if mine:
+            found.append((Layout.of([row[agents[meeting]] for meeting in mine], mine), stack))
+    return found
+
+
+def _picked(x: Tensor, order: list[int]) -> Tensor:
+    """Some rows of a tensor, without a copy where they are all of them as they stand."""
+    return x if order == list(range(len(x))) else x[torch.tensor(order, device=x.device)]
+
+
+def _apart(strokes: Strokes, count: int) -> list[Strokes]:
+    """``count`` equal parts of some strokes, cut so that the gradient of all parts is one stack."""
+    tensors = {name: each.unflatten(0, (count, -1)).unbind() for name, each in strokes._tensors().items()}
+    return [replace(strokes, **{name: each[part] for name, each in tensors.items()}) for part in range(count)]
+
+
+def _joined(rounds: Sequence[Round]) -> Round:
+    """Rounds of one part as one round, for its price: the pools of one after those of the other."""
+    pools = rounds[0].pool.shape[0]
+    return replace(
+        rounds[0],
+        pool=torch.cat([each.pool for each in rounds]),
+        target=torch.cat([each.target for each in rounds]),
+        pool_of=torch.cat([each.pool_of + pools * number for number, each in enumerate(rounds)]),
+        shown=torch.cat([each.shown for each in rounds]),
+    )
+
+
+def _together(views: Sequence[Any], seen: bool) -> Any:
+    """Several views as one: of pictures as they are by their numbers, of ``seen`` ones by what they look like."""
+    if not seen:
+        return PictureView(views[0].gallery, torch.cat([each.index for each in views]))
+    return _Several(views)
+
+
+class _Several:
+    """Views one after another, as far as a stack looks at them."""
+
+    def __init__(self, views: Sequence[Any]) -> None:
+        self.views = views
+
+    def __len__(self) -> int:
+        return sum(map(len, self.views))
+
+    def pixels(self) -> Tensor:
+        return torch.cat([each.pixels() for each in self.views])
+
+    def features(self, trunk: Any, level: int) -> Tensor:
+        return torch.cat([each.features(trunk, level) for each in self.views])
+
+
+def _overridden(biases: Sequence[Bias], hook: str) -> bool:
+    return any(getattr(type(each), hook) is not getattr(Bias, hook) for each in biases)
+
+
+def _game_in_the_way(run: Run) -> str | None:
+    """Why the game of a run cannot be batched; None where it can."""
+    for part in run.game.parts:
+        if not isinstance(part, Referential):
+            return f"the game {part.label} is played pair by pair"
+        if not isinstance(part.targets, OneTarget):
+            return "rounds of several targets differ in shape"
+    return None
+
+
+def executor_of(run: Run) -> Executor:
+    """The executor of a run, as its config says. ``auto`` takes ``batched``, on every device, where at least ``FEWEST``
+    pairs can play in a step, the game is referential with one target, and every agent can be stacked
+    (``agents.stack.carried``); else ``loop``.
+
+    Raises:
+        InputError: ``batched`` is asked for, but the game cannot be batched.
+    """
+    asked, reason = run.config.community.executor, _game_in_the_way(run)
+    if asked == "loop":
+        return Loop(run, "asked for")
+    if asked == "batched":
+        if reason is not None:
+            raise InputError(reason, "community.executor", "take loop or auto")
+        return Batched(run, "asked for")
+    pairs = run.config.community.meetings or max(run.community.matrix.shape)
+    if reason is None and pairs < FEWEST:
+        reason = "one pair a step"
+    if reason is None and not all(map(carried, [*run.community.senders, *run.community.receivers])):
+        reason = "some agents are convolutional, learn a trunk on or look while they draw: stacks of them are slower"
+    if reason is not None:
+        return Loop(run, reason)
+    return Batched(run, f"{pairs} pairs a step, of agents that can be stacked")
+
+
+def told_of(run: Run, executor: Executor) -> list[str]:
+    """What a person is told of a community when it begins: how its steps are run, and who sits out. None for a pair."""
+    community = run.community
+    if max(community.matrix.shape) < 2:
+        return []
+    senders, receivers = community.sitting_out()
+    told = [f"community: {len(community.senders)} senders, {len(community.receivers)} receivers; {executor.name}"]
+    told[0] += f", because: {executor.why}" if executor.why != "asked for" else ", as asked for"
+    for kind, numbers in (("sender", senders), ("receiver", receivers)):
+        if numbers:
+            who = ", ".join(map(str, numbers))
+            sit = "it sits" if len(numbers) == 1 else "they sit"
+            told.append(f"warning: nobody meets {kind} {who}: as the topology says, {sit} out")
+    return told

@@ -1,0 +1,255 @@
+"""The life of a community: its events as they come due, and all that is known of who lives in which slot."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from agents.events import Birth, Death, Event, Freeze, Generation, Imitate, Lesson, Migrate, Replace, Thaw, Who
+from agents.groups import group_of
+from agents.meetings import Meetings
+from agents.sender import Sender
+from agents.topologies import same_place
+from raster.shapes import Float, Tensor
+from runs.run import Run
+
+Side = Literal["senders", "receivers"]
+SIDES: tuple[Side, ...] = ("senders", "receivers")
+KEEP = 0.95
+"""Of the moving average of games won, what stays from one step that an agent plays to its next."""
+BATCH = 64
+"""Drawings of a lesson that are looked at in one step, at most."""
+
+
+class Life:
+    """Who lives in which slot, since when, and what happens to them.
+
+    A slot is a place in the matrix of meetings; its agent changes, and its name in a checkpoint (``senders.3``) stays.
+    Chance has a generator of its own, and newcomers have weights by a seed of their own: the run's, the slot and how
+    many were born before.
+
+    Args:
+        run: whose community.
+        optimisers: of its members, by name.
+    """
+
+    def __init__(self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
+        self.run, self.optimisers = run, optimisers
+        config = run.config.community
+        self.generator = torch.Generator().manual_seed(run.config.seed + 2)
+        self.counts = {side: len(getattr(run.community, side)) for side in SIDES}
+        self.present = {side: torch.arange(n) < n - config.vacant for side, n in self.counts.items()}
+        self.frozen = {side: torch.zeros(n, dtype=torch.bool) for side, n in self.counts.items()}
+        self.born = {side: torch.zeros(n, dtype=torch.long) for side, n in self.counts.items()}
+        self.generation = {side: torch.zeros(n, dtype=torch.long) for side, n in self.counts.items()}
+        # On the agents' device: no step waits for it.
+        device = run.gallery.device
+        self.merit = {side: torch.zeros(n, dtype=torch.float64, device=device) for side, n in self.counts.items()}
+        self.births = 0
+        self.still: set[str] = set()
+        self._speeds = {
+            f"{side}.{slot}": group_of(config.groups, side == "senders", slot).learns
+            for side, n in self.counts.items()
+            for slot in range(n)
+        }
+        self._home = same_place(config.senders, config.receivers)
+        self._judged = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
+
+    def before(self, step: int, lr: float) -> list[dict[str, Any]]:
+        """Let happen what is due before a step: in the order of the config. Gives a line of events.jsonl for each.
+
+        Args:
+            step: that is about to be played, from 0.
+            lr: step size of lessons.
+        """
+        due = [event for event in self.run.config.community.events if event.due(step)]
+        happened = [{"step": step, "kind": event.kind, **self._happen(event, step, lr)} for event in due]
+        there = [self.present[side] if self.counts[side] else None for side in SIDES]
+        self.run.community.arrange(step, *there)
+        slow = [name for name, speed in self._speeds.items() if speed < 1.0]
+        chance = torch.rand(len(slow), generator=self.generator).tolist()
+        self.still = {name for name, each in zip(slow, chance, strict=True) if each >= self._speeds[name]}
+        return happened
+
+    def cuts(self, meetings: Meetings) -> list[bool]:
+        """For each meeting of the step, whether the receiver's gradient does not reach the sender (``reach``)."""
+        reach = self.run.config.community.reach
+        if reach == 1.0:
+            return [False] * len(meetings)
+        chance = torch.rand(len(meetings), generator=self.generator).tolist()
+        return [not self._home[pair] and each >= reach for pair, each in zip(meetings, chance, strict=True)]
+
+    def remember(self, senders: list[int], receivers: list[int], rates: Float[Tensor, " m"]) -> None:
+        """Take the rates of a step's meetings into the moving averages, if any event asks who is best."""
+        if not self._judged:
+            return
+        for side, agents in zip(SIDES, (senders, receivers), strict=True):
+            for agent, rate in zip(agents, rates.detach().double(), strict=True):
+                self.merit[side][agent] = KEEP * self.merit[side][agent] + (1 - KEEP) * rate
+
+    def learns(self, member: str) -> bool:
+        """Whether a member (``senders.0``) learns in this step: it is not frozen, nor too slow this time."""
+        if member in self.still:
+            return False
+        side, _, number = member.partition(".")
+        return side not in self.frozen or not bool(self.frozen[side][int(number)])
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as plain types and tensors."""
+        parts = ("present", "frozen", "born", "generation", "merit")
+        return {part: {side: each.clone() for side, each in getattr(self, part).items()} for part in parts} | {
+            "births": self.births,
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a ``state``."""
+        for part in ("present", "frozen", "born", "generation", "merit"):
+            for side, each in getattr(self, part).items():
+                each.copy_(state[part][side])
+        self.births = int(state["births"])
+        self.generator.set_state(state["generator"])
+
+    def _happen(self, event: Event, step: int, lr: float) -> dict[str, Any]:
+        """One event; what is told of it."""
+        if isinstance(event, Imitate):
+            return {"who": [self._imitate(pupil, event, lr) for pupil in self._whom("senders", event.who, event.count)]}
+        if isinstance(event, Generation):
+            return self._new_generation(event, step, lr)
+        sides = SIDES if event.side == "both" else (event.side,)
+        sides = tuple(side for side in sides if self.counts[side])
+        if isinstance(event, Migrate):
+            return {side: [pair for _ in range(event.count) for pair in self._exchange(side)] for side in sides}
+        found: dict[str, Any] = {}
+        for side in sides:
+            if isinstance(event, Birth):
+                found[side] = (~self.present[side]).nonzero()[:, 0].tolist()[: event.count]
+            else:
+                among = self.frozen[side] if isinstance(event, Thaw) else self.present[side]
+                found[side] = self._whom(side, event.who, event.count, among)
+            for slot in found[side]:
+                if isinstance(event, Death):
+                    self.present[side][slot] = False
+                elif isinstance(event, Birth | Replace):
+                    self._bear(side, slot, step)
+                elif isinstance(event, Freeze | Thaw):
+                    self.frozen[side][slot] = isinstance(event, Freeze)
+        return found
+
+    def _whom(self, side: Side, who: Who, count: int, among: Tensor | None = None) -> list[int]:
+        """Slots by a rule, or by number, of those who are there."""
+        there = (self.present[side] if among is None else among).nonzero()[:, 0].tolist()
+        if isinstance(who, tuple):
+            return [slot for slot in who if slot in there]
+        if who == "random":
+            order = torch.randperm(len(there), generator=self.generator).tolist()
+            return sorted(there[place] for place in order[:count])
+        key = (-self.merit[side].cpu() if who == "best" else self.born[side]).tolist()
+        sign = -1 if who == "youngest" else 1
+        return sorted(sorted(there, key=lambda slot: (sign * key[slot], slot))[:count])
+
+    def _bear(self, side: Side, slot: int, step: int) -> None:
+        """An agent of new weights in a slot; nothing of who lived there before is left."""
+        self.births += 1
+        seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
+        fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
+        self._agent(side, slot).load_state_dict(fresh.state_dict())
+        self.optimisers[f"{side}.{slot}"].state.clear()
+        self.present[side][slot], self.frozen[side][slot] = True, False
+        self.born[side][slot], self.merit[side][slot] = step, 0.0
+        self.generation[side][slot] += 1
+
+    def _agent(self, side: Side, slot: int) -> nn.Module:
+        agents: nn.ModuleList = getattr(self.run.community, side)
+        return agents[slot]
+
+    def _new_generation(self, event: Generation, step: int, lr: float) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for side in SIDES:
+            found[side] = (self.present[side] & ~self.frozen[side]).nonzero()[:, 0].tolist()
+            for slot in found[side]:
+                view = self._pictures(event) if side == "senders" else None
+                shown = None if view is None else self._drawn(slot, view)
+                self._bear(side, slot, step)
+                if view is not None:
+                    self._taught(slot, view, shown, event, lr)
+        return found
+
+    def _imitate(self, pupil: int, event: Imitate, lr: float) -> list[int]:
+        """A lesson for one sender; [pupil, teacher], or the pupil alone where there is nobody to learn from."""
+        others = self.present["senders"].clone()
+        draws = [self._agent("senders", slot).config.strokes for slot in range(len(others))]  # type: ignore[union-attr]
+        others &= torch.tensor([slot != pupil and each == draws[pupil] for slot, each in enumerate(draws)])
+        teachers = self._whom("senders", event.teacher, 1, others)
+        if not teachers:
+            return [pupil]
+        view = self._pictures(event)
+        self._taught(pupil, view, self._drawn(teachers[0], view), event, lr)
+        return [pupil, teachers[0]]
+
+    def _pictures(self, lesson: Lesson) -> Any:
+        train = self.run.gallery.splits["train"].shown.nonzero()[:, 0]
+        some = torch.randperm(len(train), generator=self.generator)[: lesson.drawings]
+        return self.run.gallery.view(train[some].to(self.run.gallery.device))
+
+    def _drawn(self, teacher: int, view: Any) -> Float[Tensor, "b n p 2"]:
+        """The points that a sender draws of some pictures, as it is when measured."""
+        seed = int(torch.randint(2**62, (1,), generator=self.generator))
+        with torch.no_grad():
+            pair = self.run.pair(teacher, 0)
+            return pair.sender.draw(view, pair.moment("sender", torch.Generator().manual_seed(seed))).points
+
+    def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
+        """Optimiser steps of one sender on a teacher's strokes."""
+        assert shown is not None
+        agent, optimiser = self._agent("senders", pupil), self.optimisers[f"senders.{pupil}"]
+        assert isinstance(agent, Sender)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        for _ in range(lesson.steps):
+            seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
+            few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
+            few = few.to(shown.device)
+            pair = self.run.pair(pupil, 0, training=True)
+            meant = agent.draw(view[few], pair.moment("sender", torch.Generator().manual_seed(int(seed))))
+            optimiser.zero_grad(set_to_none=True)
+            (meant.points - shown[few]).square().mean().backward()
+            nn.utils.clip_grad_norm_(agent.parameters(), self.run.config.train.clip)
+            optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+
+    def _exchange(self, side: Side) -> list[list[int]]:
+        """Two agents of different islands change places; [[one, other]], or [] where there is one island only."""
+        topology = self.run.community.topology
+        other_side = self.counts["receivers" if side == "senders" else "senders"] or 1
+        island = topology.islands(self.counts[side], other_side)
+        there = self.present[side].nonzero()[:, 0]
+        if len(there) < 2 or len(island[there].unique()) < 2:
+            return []
+        one = there[int(torch.randint(len(there), (1,), generator=self.generator))]
+        configs = [self._agent(side, slot).config for slot in range(self.counts[side])]
+        alike = torch.tensor([configs[slot] == configs[int(one)] for slot in there.tolist()])
+        strangers = there[(island[there] != island[one]) & alike]
+        if not len(strangers):
+            return []
+        other = strangers[int(torch.randint(len(strangers), (1,), generator=self.generator))]
+        a, b = int(one), int(other)
+        first, second = self._agent(side, a), self._agent(side, b)
+        weights = {key: value.clone() for key, value in first.state_dict().items()}
+        first.load_state_dict(second.state_dict())
+        second.load_state_dict(weights)
+        _swap_optimisers(self.optimisers[f"{side}.{a}"], self.optimisers[f"{side}.{b}"])
+        for part in (self.frozen, self.born, self.generation, self.merit):
+            part[side][[a, b]] = part[side][[b, a]]
+        return [[a, b]]
+
+
+def _swap_optimisers(one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> None:
+    """Two optimisers of equal parameters change all that they remember."""
+    mine, theirs = one.state_dict(), other.state_dict()
+    # Loading copies, so neither is changed before the other has read it.
+    one_state = {"state": {k: {n: t.clone() for n, t in s.items()} for k, s in mine["state"].items()}}
+    one.load_state_dict(theirs)
+    other.load_state_dict({**mine, **one_state})
