@@ -167,12 +167,16 @@ def compare(given: Given, size: tuple[int, int], compose: str, response: str, cu
 
 
 def equal(compose: str) -> None:
-    cases = itertools.product(("gaussian", "linear", "hard"), (1, 2, 5), (None, 1, 3))
-    for seed, (response, k, c) in enumerate(cases):
-        cut = (math.inf, 6.0)[seed % 2]
+    """A Graeco-Latin square: every two of response, segments, channels and size meet in each composition, and every
+    three of the first in one of them.
+    """
+    shift = COMPOSITIONS.index(compose)
+    cases = itertools.product(enumerate(("gaussian", "linear", "hard")), enumerate((1, 2, 5)))
+    for seed, ((row, response), (column, k)) in enumerate(cases):
+        c = (None, 1, 3)[(row + column + shift) % 3]
+        size = ((14, 19), (17, 11), (5, 3))[(row + 2 * column) % 3]  # no multiple of a tile, in one tile or several
+        cut = (math.inf, 6.0)[(seed + shift) % 2]
         try:
-            # No multiple of a tile either way, in one tile or several.
-            size = ((14, 19), (17, 11), (5, 3))[seed % 3]
             compare(strokes_for(compose, k, c, seed), size, compose, response, cut, seed)
         except AssertionError as error:
             raise AssertionError((compose, response, k, c, cut)) from error
