@@ -111,7 +111,8 @@ def warm() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="warm") as found:  # a short path: a socket's has a hundred characters
         command = [sys.executable, str(Path(__file__).with_name("warm.py")), "serve", found]
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, start_new_session=True) as process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, start_new_session=True) as process:
             assert process.stdout is not None
             try:
                 assert process.stdout.readline() == b"ready\n"

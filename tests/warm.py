@@ -1,10 +1,10 @@
 """A Python that has imported the libraries already: each command is a process of its own, without their seconds.
 
-``serve FOLDER`` listens there and writes two commands into it, ``lascaux`` and ``python``, which hand over their words,
-folder, environment and streams. For each it forks, and the child does what the real command does: the tests' commands
-import torch once, and not a hundred times. Nothing of the house is imported beforehand, so that whatever a command or a
-page's script fails to import is missed as it would be by its reader. What a signal does to a command, or what it
-imports, is tried with the real one.
+``serve FOLDER`` listens there until its input ends. It writes two commands into the folder, ``lascaux`` and ``python``,
+which hand over their words, folder, environment and streams. For each it forks, and the child does what the real
+command does: the tests' commands import torch once, and not a hundred times. Nothing of the house is imported
+beforehand, so that whatever a command or a page's script fails to import is missed as it would be by its reader. What
+a signal does to a command, or what it imports, is tried with the real one.
 """
 
 import array
@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import shlex
 import socket
 import sys
@@ -60,6 +61,9 @@ def received(talk: socket.socket) -> tuple[list[str], str, dict[str, str], list[
 def next_command(listener: socket.socket) -> list[str]:
     """Never returns in the parent; in a child with the words of its command, in its folder, environment and streams."""
     while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if listener not in ready:  # nothing is ever written there: whoever started this is gone
+            os._exit(0)
         talk, _ = listener.accept()
         if os.fork():  # the parent waits for nobody: a command may be the one side of a pipe
             talk.close()
