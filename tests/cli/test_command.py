@@ -103,21 +103,6 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         assert done.stdout
 
 
-def test_a_config_is_shown_without_torchs_compiler(tmp_path: Path) -> None:
-    # torchvision and timm bring it: seconds at the beginning of every command that needs none of the three.
-    code = (
-        "import sys\nfrom runs.cli import app\n"
-        "try:\n    app(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "import runs.start\n"
-        "heavy = {'torch._dynamo', 'torchvision', 'timm'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, "config", "show", "tiny"]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_every_command_has_help() -> None:
     group = typer.main.get_command(app)
     names = [["run"], ["report"], ["probe"], ["study", "export"], ["study", "score"], ["presets"], ["config", "show"],
