@@ -1,7 +1,10 @@
-"""What every test stands on: shapes checked at each call, few threads, hypothesis without a clock."""
+"""What every test stands on: shapes checked at each call, one thread, hypothesis without a clock."""
 
 import os
+import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -9,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 # ruff: noqa: E402  # the order of the imports is what this file is about
-# Before matplotlib, numba and torch are imported: no window, and no more threads than two cores carry.
+# Before matplotlib, numba and torch are imported: no window, and one thread, since `make test` has a process a core.
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning costs ten times (docs/raster.md)
 
 import pytest
@@ -55,7 +58,7 @@ sys.meta_path.insert(0, _AsWritten())
 
 import torch
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 # A loaded machine is slow, not wrong: no deadline. In CI the examples are the same each time.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -67,8 +70,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Features and pictures are cached in a folder of this test session, never in the user's."""
-    folder = tmp_path_factory.getbasetemp() / "cache"
+    """Features and pictures are cached in a folder of this test session, never in the user's; its workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "cache"
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("LASCAUX_CACHE", str(folder))
 
@@ -93,3 +97,25 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.fail(f"LASCAUX_DATA names {folder}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """The folder of a ``lascaux`` and a ``python`` that start at once (see `tests/warm.py`), where forks are safe.
+
+    For tests of what a command does; those of how it starts or ends take the real one.
+    """
+    if sys.platform != "linux":
+        yield Path(sys.executable).parent
+        return
+    with tempfile.TemporaryDirectory(prefix="warm") as found:  # a short path: a socket's has a hundred characters
+        command = [sys.executable, str(Path(__file__).with_name("warm.py")), "serve", found]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+            assert process.stdout is not None
+            try:
+                assert process.stdout.readline() == b"ready\n"
+                yield Path(found)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)  # and with it whatever a command that took too long has left

@@ -324,5 +324,14 @@ def test_the_command_is_installed_and_answers_without_torch() -> None:
     assert "Usage: lascaux" in done.stdout
 
 
+def test_a_run_is_begun_without_torchs_compiler() -> None:
+    # torchvision and timm bring it: seconds at the beginning of every command that needs none of the three.
+    code = "import sys, runs.start; print({'torch._dynamo', 'torchvision', 'timm'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "set()\n", done.stdout + done.stderr
+
+
 def test_ci_may_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from agents.bias import Bias, bias
+from agents.biases._grey import luminance
 from agents.eye import View
 from agents.moment import Moment
 from raster.shapes import Float, Tensor
@@ -97,4 +97,4 @@ def change(rgb: Float[Tensor, "b 3 h w"], noise: Float[Tensor, "n drawn"]) -> Fl
     grid = F.affine_grid(torch.stack(rows, dim=1), list(rgb.shape), align_corners=False)
     seen = F.grid_sample(rgb, grid, mode="bilinear", padding_mode="border", align_corners=False)
     seen = (seen * noise[:, 4:7, None, None]).clamp(0, 1)
-    return torch.where(noise[:, 7, None, None, None] > 0, rgb_to_grayscale(seen, 3), seen)
+    return torch.where(noise[:, 7, None, None, None] > 0, luminance(seen, 3), seen)

@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torchvision.transforms.v2 import functional as warp
 
 from agents.bias import Bias, Played, bias
 from agents.biases._drawing import for_all, some_of
@@ -64,6 +63,8 @@ class Clip(Bias):
 
     def _changed(self, canvas: Float[Tensor, "s *ink h w"], generator: torch.Generator) -> Float[Tensor, "s 3 h w"]:
         """A copy of all drawings, changed alike; what comes in from outside is white paper, which is no ink."""
+        from torchvision.transforms.v2 import functional as warp  # here, not above: it takes seconds (see _grey)
+
         ink = canvas if canvas.ndim == 4 else canvas[:, None]
         height, width = ink.shape[-2:]
         noise = torch.rand(12, generator=generator).tolist()

@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from agents.bias import Bias, Played, bias
 from agents.biases._blur import blur
+from agents.biases._grey import luminance
 from raster.shapes import Float, Tensor
 
 _KEEP_OFF = 0.01
@@ -43,7 +43,7 @@ class Copy(Bias):
     def cost(self, play: Played) -> Float[Tensor, " b"]:
         ink = play.canvas if play.canvas.ndim == 4 else play.canvas[:, None]  # [B, C, H, W]
         if self.grey and ink.shape[1] == 3:
-            ink = rgb_to_grayscale(ink)  # of ink as of light: it is linear, and its weights are 1 together
+            ink = luminance(ink)  # of ink as of light: it is linear, and its weights are 1 together
         dark = self._darkness(play, ink)
         if self.by == "bce":
             sure = _KEEP_OFF + (1 - 2 * _KEEP_OFF) * ink.clamp(0, 1)
@@ -59,7 +59,7 @@ class Copy(Bias):
         """What the ink should be: [B, C, H, W] in [0, 1] at the canvas's size."""
         photo = play.photo.pixels().to(ink.dtype)  # [B, 3, h, w]
         if ink.shape[1] == 1:
-            photo = rgb_to_grayscale(photo)
+            photo = luminance(photo)
         if photo.shape[-2:] != ink.shape[-2:]:
             photo = F.interpolate(photo, ink.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
         return photo if self.invert else 1 - photo

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from pydantic import Field, model_validator
-from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from agents.bias import Bias, bias
 from agents.biases._blur import blur
+from agents.biases._grey import luminance
 from agents.biases._slopes import slopes
 from agents.eye import View
 from agents.moment import Moment
@@ -43,11 +43,11 @@ class Shape(Bias):
 
     def _seen(self, rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         if self.show == "grey":
-            return rgb_to_grayscale(rgb, 3)
+            return luminance(rgb, 3)
         sigma = self.sigma * min(rgb.shape[-2:]) / 2  # pixels
         if self.show == "blur":
             return blur(rgb, sigma)
-        return 1 - _edges(blur(rgb_to_grayscale(rgb), sigma)).expand(-1, 3, -1, -1)
+        return 1 - _edges(blur(luminance(rgb), sigma)).expand(-1, 3, -1, -1)
 
 
 def _edges(grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from agents.biases._blur import blur
+from agents.biases._grey import luminance
 from agents.biases._slopes import slopes
 from agents.eye import View
 from agents.free import FreeConfig
@@ -78,7 +78,7 @@ def _ends(
         middle = (centre.T * 2 - 1) * strokes.spread  # [N, 2]
         ends = torch.stack([middle - step, middle + step], -2)
         return ends.to(pictures).expand(len(pictures), -1, -1, -1)
-    grey = rgb_to_grayscale(pictures)[:, 0]  # [B, H, W]
+    grey = luminance(pictures)[:, 0]  # [B, H, W]
     half_side = min(grey.shape[-2:]) / 2  # pixels a canvas unit
     softened = blur(grey, (config.sigma if isinstance(config, EdgeStart) else 0.03) * half_side)
     density = slopes(softened[:, None]).square().sum(1).sqrt()

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from raster.shapes import Tensor, UInt8
 from runs.draw.files import Sheet
 from runs.folder import Folder, lines, read_json, write_text
+from runs.report._pages import page
 from runs.report.figures import as_data_uri, losses
 
 
@@ -50,8 +50,7 @@ def write_report(folder: Folder, photos: UInt8[Tensor, "b 3 h w"], sheets: Mappi
             )
         )
     metrics = list(lines(folder.metrics))
-    environment = Environment(loader=PackageLoader("runs.draw"), autoescape=select_autoescape(default=True))
-    html = environment.get_template("draw.html").render(
+    html = page("runs.draw", "draw.html").render(
         summary=summary,
         shown=shown,
         curves=losses(metrics) if len(metrics) > 1 else None,

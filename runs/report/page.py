@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from raster import InputError, in_sight, to_svg
 from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
+from runs.report._pages import page
 from runs.report.figures import as_data_uri, confusion, curves
 from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
@@ -64,7 +64,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         InputError: no run there, or a file of it is damaged.
     """
     files = Folder.of_run(Path(folder))
-    if not _config(files).game.chooses:
+    config = run.config if run is not None else _config(files)
+    if not config.game.chooses:
         return write_tracing_report(files, run)
     if run is None:
         from runs.start import pictures_of
@@ -83,9 +84,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
     plays = [line for line in plays if line["step"] == newest]
     games = list(dict.fromkeys(line["game"] for line in plays))
     pixels = gallery.pixels
-    sigma2 = _final_sigma2(files)
-    environment = Environment(loader=PackageLoader("runs.report"), autoescape=select_autoescape(default=True))
-    html = environment.get_template("report.html").render(
+    sigma2 = config.canvas.sigma2.at(config.train.steps)
+    html = page("runs.report", "report.html").render(
         name=files.path.resolve().name,
         status=read_json(files.status),
         summary=summary,
@@ -170,11 +170,6 @@ def _config(files: Folder) -> "Config":
     from runs.loading import load
 
     return load(Config, files.config, []).config
-
-
-def _final_sigma2(files: Folder) -> float:
-    config = _config(files)
-    return config.canvas.sigma2.at(config.train.steps)
 
 
 def _rows(summary: dict[str, Any] | None) -> list[tuple[str, str, dict[str, Any]]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from games.pictures import Gallery
@@ -14,6 +13,7 @@ from raster import InputError, Strokes, in_sight, to_svg
 from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
+from runs.report._pages import page
 from runs.report.figures import as_data_uri, curves
 from runs.run import Run
 
@@ -59,8 +59,7 @@ def write_tracing_report(files: Folder, run: Run | None) -> Path:
     plays = [line for line in plays if line["step"] == newest]
     summary = read_json(files.summary) if files.summary.exists() else None
     metrics = list(lines(files.metrics))
-    environment = Environment(loader=PackageLoader("runs.report"), autoescape=select_autoescape(default=True))
-    html = environment.get_template("tracing.html").render(
+    html = page("runs.report", "tracing.html").render(
         name=files.path.resolve().name,
         status=read_json(files.status),
         summary=summary,

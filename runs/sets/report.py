@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from raster.shapes import Float, Tensor, UInt8
 from runs.folder import lines, read_json, write_text
+from runs.report._pages import page
 from runs.report.figures import losses
 from runs.sets import show
 from runs.sets.config import SetsConfig
@@ -52,8 +52,7 @@ def write_report(folder: Path | str, run: SetsRun | None = None) -> Path:
     files = run.folder
     metrics = list(lines(files.metrics))
     summary = read_json(files.summary) if files.summary.exists() else None
-    environment = Environment(loader=PackageLoader("runs.sets"), autoescape=select_autoescape(default=True))
-    html = environment.get_template("sets.html").render(
+    html = page("runs.sets", "sets.html").render(
         config=run.config,
         summary=summary,
         rows=figures(summary) if summary else [],

@@ -2,7 +2,6 @@
 
 import itertools
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,7 +96,7 @@ def test_a_class_that_is_imported_again_keeps_its_name(registry: dict[str, type[
 
 
 @pytest.mark.slow
-def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(tmp_path: Path) -> None:
+def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(warm: Path, tmp_path: Path) -> None:
     (tmp_path / "leaning.py").write_text(
         "from agents import Bias, bias\n\n\n"
         '@bias("leaning")\n'
@@ -116,7 +115,7 @@ def test_a_plugin_s_bias_works_from_the_command_line_to_the_summary(tmp_path: Pa
     words = ["run", "mine.yaml", "--plugin", "leaning", "--out", "o", "--device", "cpu"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LASCAUX_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
-        [sys.executable, "-m", "runs.cli", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [str(warm / "lascaux"), *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert read_json(tmp_path / "o/env.json")["plugins"] == ["leaning"]

@@ -26,14 +26,19 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def lascaux(tmp_path: Path) -> Command:
+def lascaux(warm: Path, tmp_path: Path) -> Command:
     """The command as its own process, in a folder of its own."""
 
     def start(*words: str, path: Sequence[Path] = (ROOT,), **env: str) -> subprocess.CompletedProcess[str]:
         given = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "200", "NO_COLOR": "1", **env}
-        command = [sys.executable, "-m", "runs.cli", *words]
         return subprocess.run(
-            command, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=120, check=False
+            [str(warm / "lascaux"), *words],
+            cwd=tmp_path,
+            env=given,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     return start
@@ -327,7 +332,7 @@ def test_ctrl_c_stops_the_real_command_with_130(tmp_path: Path) -> None:
     assert stderr.strip() == "stopped; go on with: lascaux run tiny --plugin sleepy --resume"
 
 
-def test_a_reader_that_goes_away_is_no_error(lascaux: Command, tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "runs.cli", "config", "schema"],

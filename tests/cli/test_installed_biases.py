@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,20 @@ def install(folder: Path, module: str, text: str, entries: dict[str, str], packa
     return folder
 
 
-def lascaux(here: Path, installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def lascaux(warm: Path) -> Command:
     """The command in folder ``here``, with the packages of ``installed`` beside its own."""
-    path = os.pathsep.join([str(ROOT), str(installed)])
-    env = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "runs.cli", *words]
-    return subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, timeout=240, check=False)
+
+    def start(here: Path, installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(ROOT), str(installed)])
+        env = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"}
+        command = [str(warm / "lascaux"), *words]
+        return subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, timeout=240, check=False)
+
+    return start
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def installed(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_the_tutorial_s_package_is_checked_trained_and_compared_without_a_plugin(
-    installed: Path, tmp_path: Path
+    lascaux: Command, installed: Path, tmp_path: Path
 ) -> None:
     checked = lascaux(tmp_path, installed, "check-bias", "my_biases:Upright")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -70,14 +78,14 @@ def test_the_tutorial_s_package_is_checked_trained_and_compared_without_a_plugin
     assert probed.returncode == 0, probed.stderr
 
 
-def test_without_the_package_its_word_is_unknown(tmp_path: Path) -> None:
+def test_without_the_package_its_word_is_unknown(lascaux: Command, tmp_path: Path) -> None:
     told = "biases=[{kind: upright}]"
     done = lascaux(tmp_path, tmp_path, "config", "show", "tiny", "--set", told)
     assert done.returncode == 2
     assert "got 'upright'" in done.stderr
 
 
-def test_a_package_that_fails_is_told_in_a_line_of_the_command(tmp_path: Path) -> None:
+def test_a_package_that_fails_is_told_in_a_line_of_the_command(lascaux: Command, tmp_path: Path) -> None:
     install(tmp_path, "broken", "raise KeyError('oops')\n", {"mine": "broken:Mine"}, "broken-bias")
     done = lascaux(tmp_path, tmp_path, "config", "show", "tiny")
     assert done.returncode == 2

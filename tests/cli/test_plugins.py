@@ -54,29 +54,38 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         sys.modules.pop(name, None)
 
 
-def lascaux(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "runs.cli", *words]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_a_plugin_of_the_current_folder_gives_yaml_its_word(tmp_path: Path, module: Callable[[str], str]) -> None:
+@pytest.fixture
+def lascaux(warm: Path, tmp_path: Path) -> Command:
+    """The command in a folder of its own."""
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        command = [str(warm / "lascaux"), *words]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    return start
+
+
+def test_a_plugin_of_the_current_folder_gives_yaml_its_word(lascaux: Command, module: Callable[[str], str]) -> None:
     name = module(GOOD)
     words = ["config", "show", "tiny", "--set", "biases=[{kind: upright, weight: 0.5}]"]
-    done = lascaux(tmp_path, *words, "--plugin", name)
+    done = lascaux(*words, "--plugin", name)
     assert done.returncode == 0, done.stderr
     assert "- kind: upright\n    weight: 0.5\n" in done.stdout
-    without = lascaux(tmp_path, *words)
+    without = lascaux(*words)
     assert without.returncode == 2
     assert "got 'upright'" in without.stderr
     assert "--plugin MODULE" in without.stderr
 
 
-def test_check_bias_passes_a_good_one_and_fails_a_bad_one(tmp_path: Path, module: Callable[[str], str]) -> None:
-    done = lascaux(tmp_path, "check-bias", f"{module(GOOD)}:Upright")
+def test_check_bias_passes_a_good_one_and_fails_a_bad_one(lascaux: Command, module: Callable[[str], str]) -> None:
+    done = lascaux("check-bias", f"{module(GOOD)}:Upright")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout
-    done = lascaux(tmp_path, "check-bias", f"{module(BAD)}:Upright")
+    done = lascaux("check-bias", f"{module(BAD)}:Upright")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAIL  cost is one finite number a game" in done.stdout
 

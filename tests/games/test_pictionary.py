@@ -273,7 +273,7 @@ def test_the_expected_cost_passes_gradcheck_through_drawing_guess_and_decision(g
         toys.points, toys.eye, toys.slope, toys.turn = learned
         return played(gallery, toys).loss
 
-    assert torch.autograd.gradcheck(loss, toys.learned, eps=1e-6, atol=1e-5)
+    assert torch.autograd.gradcheck(loss, toys.learned, eps=1e-6, atol=1e-5, fast_mode=True)  # all 355 along one way
 
 
 def test_while_agents_learn_a_stroke_is_there_by_the_probability_of_its_turn(gallery: Gallery) -> None:

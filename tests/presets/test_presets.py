@@ -1,11 +1,14 @@
 """Every preset that ships is a whole experiment: it loads, is written back, and takes a step when made small."""
 
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
+from games.pictures import emoji
 from runs.config import Config
 from runs.loading import dump, load, preset_names
 from runs.run import assemble
@@ -43,12 +46,23 @@ def test_a_preset_loads_and_is_written_back(name: str, tmp_path: Path) -> None:
     assert otherwise is None or otherwise in preset_names()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _emoji_are_read_once() -> Iterator[None]:
+    """Eight presets show the same 17,000 pictures: seconds to unpack."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emoji, "read_arrays", cache(emoji.read_arrays))
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_preset_made_small_takes_a_step(name: str, tmp_path: Path) -> None:
     turns = TURNS if load(Config, name).config.game.kind == "pictionary" else []
     config = load(Config, name, [*SMALL, *turns]).config
     if config.pictures.kind == "emoji":
+        config = load(
+            Config, name, [*SMALL, *turns, "pictures.size=64", "canvas.size=64"]
+        ).config  # as they lie ready-made
         if not os.environ.get("LASCAUX_DATA"):
             pytest.skip("LASCAUX_DATA names no folder of ready-made pictures")
     elif config.pictures.kind != "digits":
@@ -59,7 +73,7 @@ def test_a_preset_made_small_takes_a_step(name: str, tmp_path: Path) -> None:
     before = [each.detach().clone() for each in run.sender.parameters()]
     (record,) = Learner(run).step()
     assert run.step == 1
-    assert record.play.canvas.shape == (8, 32, 32)
+    assert record.play.canvas.shape == (8, config.canvas.size, config.canvas.size)
     if not record.play.canvas.is_meta:
         assert record.play.loss.isfinite().all()
         assert any(not torch.equal(a, b) for a, b in zip(run.sender.parameters(), before, strict=True))

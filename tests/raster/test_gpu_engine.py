@@ -167,12 +167,16 @@ def compare(given: Given, size: tuple[int, int], compose: str, response: str, cu
 
 
 def equal(compose: str) -> None:
-    cases = itertools.product(("gaussian", "linear", "hard"), (1, 2, 5), (None, 1, 3))
-    for seed, (response, k, c) in enumerate(cases):
-        cut = (math.inf, 6.0)[seed % 2]
+    """A Graeco-Latin square: every two of response, segments, channels and size meet in each composition, and every
+    three of the first in one of them.
+    """
+    shift = COMPOSITIONS.index(compose)
+    cases = itertools.product(enumerate(("gaussian", "linear", "hard")), enumerate((1, 2, 5)))
+    for seed, ((row, response), (column, k)) in enumerate(cases):
+        c = (None, 1, 3)[(row + column + shift) % 3]
+        size = ((14, 19), (17, 11), (5, 3))[(row + 2 * column) % 3]  # no multiple of a tile, in one tile or several
+        cut = (math.inf, 6.0)[(seed + shift) % 2]
         try:
-            # No multiple of a tile either way, in one tile or several.
-            size = ((14, 19), (17, 11), (5, 3))[seed % 3]
             compare(strokes_for(compose, k, c, seed), size, compose, response, cut, seed)
         except AssertionError as error:
             raise AssertionError((compose, response, k, c, cut)) from error
@@ -191,8 +195,9 @@ def far_and_wide() -> None:
     plain = torch.tensor([[[2.0, 3.0], [2.0, 3.0]], [[1.0, 1.0], [9.0, 2.0]], [[8.0, 8.0], [8.0, 8.5]]])
     vertices = torch.cat([huge, plain])[None]  # [1 6 2 2]
     size = (10, 18)
-    for inverse, cut in ((1e-6, math.inf), (1.0, 87.0), (1e6, math.inf)):
-        for compose, response in itertools.product(COMPOSITIONS, ("gaussian", "linear")):
+    for row, (inverse, cut) in enumerate(((1e-6, math.inf), (1.0, 87.0), (1e6, math.inf))):
+        for column, compose in enumerate(COMPOSITIONS):
+            response = ("gaussian", "linear")[(row + column) % 2]
             given = vertices, torch.full((1, 6), inverse), None, torch.ones(1, 6) if compose == "over" else None
             picture, kept = _gpu.forward(*given, *size, compose, response, cut)
             found = _gpu.backward(torch.ones_like(picture), *given, kept, compose, response, cut)

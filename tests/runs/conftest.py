@@ -71,8 +71,9 @@ class _Killed(BaseException):
 
 
 @pytest.fixture
-def whole_and_resumed(tmp_path: Path) -> Callable[[Config, int], tuple[Run, Run]]:
-    """Runs a config to its end, and once more killed before a step and then resumed."""
+def whole_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], tuple[Run, Run]]:
+    """Runs a config to its end, and once more killed before a step and then resumed; neither writes its page."""
+    monkeypatch.setattr("runs.start.write_report", lambda *_: None)  # half of a small run's time, and tested elsewhere
 
     def make(config: Config, died_at: int) -> tuple[Run, Run]:
         whole = launch(config, tmp_path / "whole", progress=False, device="cpu")

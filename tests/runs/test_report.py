@@ -99,7 +99,7 @@ def test_names_of_classes_are_shown_as_they_are(finished: Run, tmp_path: Path) -
     assert all(name in page.text for name in HOSTILE)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12), min_size=2, max_size=3
