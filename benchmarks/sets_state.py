@@ -48,6 +48,7 @@ DECODERS = {
     "dspn": [
         "decoder={kind: dspn, encoder: {kind: fspool, hidden: [128, 128]}, steps: 10, rate: 50.0}",
         "measure.inner=[10, 20, 30]",
+        "represent=0.01",  # of encodings that are standardised: a tenth of them would outweigh the set loss
     ],
     "idspn": ["measure.inner=[10, 15, 20, 30]"],
 }
