@@ -42,7 +42,7 @@ SAMPLES = 200
 """Of a bootstrap over sets."""
 OUT = Path("out/sets-state")
 
-#: What each decoder has of its own; the rest is the preset's. Rates were chosen on validation.
+#: What each decoder has of its own; the rest is the preset's. Neither the MLP's nor DSPN's settings have been tuned.
 DECODERS = {
     "mlp": ["decoder={kind: mlp, hidden: [512, 512]}", "measure.inner=[]", "train.lr=1e-3", "tune=false"],
     "dspn": [

@@ -64,8 +64,8 @@ class SetPredictor(nn.Module):
     def meet(self, wanted: Float[Tensor, "b n c"]) -> None:
         """Let the inner loop measure encodings by their spread over true sets, as ``norm: batch`` does the vector.
 
-        Before the first step; without ``norm: batch`` or an inner loop it does nothing. As they come, Adam, which moves
-        all inputs of an encoder's last layer at once, takes the vector in a few steps where no encoding can follow.
+        Before the first step; without ``norm: batch`` or an inner loop it does nothing. As they come, the vector of
+        `sets/state` was out of the reach of encodings within forty steps, and the loop closed nothing of the gap.
         """
         if self.norm is not None and isinstance(self.decoder, DSPN | ImplicitDSPN):
             self.decoder.standardise(wanted)
