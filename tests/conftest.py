@@ -34,6 +34,7 @@ UNCHECKED = {
     "raster._cpu_tiles": "and these",
     "raster._cpu_vectors": "and these",
     "games.scenes._rays": "and these",
+    "perception.sets._ranks": "and this",
     "agents.bodies._tour": "and these",
 }
 

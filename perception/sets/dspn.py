@@ -19,9 +19,14 @@ class InnerLoop(nn.Module):
     The objective is the representation loss between ``encoder(sets)`` and z: the mean over the latent, **summed over
     the batch**. (The original averages over the batch too, so that its step of 800 is 25 at 32 sets a batch and its
     predictions change with the batch.) ``rate`` is a buffer: it is saved with the weights, and `tune_rate` sets it.
+
+    An encoding is taken as it comes, unless `standardise` has set the buffers ``centre`` and ``spread`` [L]: then z is
+    compared with ``(encoder(sets) - centre) / spread``.
     """
 
     rate: Tensor
+    centre: Tensor
+    spread: Tensor
 
     def __init__(
         self,
@@ -49,15 +54,37 @@ class InnerLoop(nn.Module):
         self.encoder = encoder
         self.distance, self.steps = distance, steps
         self.register_buffer("rate", torch.tensor(float(rate)))
+        self.register_buffer("centre", torch.zeros(latent))
+        self.register_buffer("spread", torch.ones(latent))
+
+    @torch.no_grad()
+    def standardise(self, sets: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> None:
+        """Measure encodings from here on by their mean and spread over these sets, number by number of the latent.
+
+        Before it has learned, an encoder tells sets apart by little (by a hundredth, over scenes of ten objects), while
+        vectors from elsewhere have a scale of their own: what no set's encoding is near, no inner loop can reach. With
+        vectors of mean 0 and spread 1, which a BatchNorm gives, and this, both are alike from the first step. It
+        changes what a rate means: call `tune_rate` after it. Raises InputError for fewer than two sets.
+        """
+        if len(sets) < 2:
+            raise InputError(f"a spread over {len(sets)} sets", None, "give two or more")
+        told = self.encoder(sets, mask)  # [B, L]
+        self.centre.copy_(told.mean(0))
+        # A number that is the same for all sets (a closed ReLU) is left with the least spread that is no zero.
+        self.spread.copy_(told.std(0).clamp(min=1e-6))
+
+    def encode(self, sets: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> Float[Tensor, "b l"]:
+        """The sets as the vectors that the loop descends to: the encoder's, by ``centre`` and ``spread``."""
+        return (self.encoder(sets, mask) - self.centre) / self.spread
 
     def gap(
         self, sets: Float[Tensor, "b n c"], z: Float[Tensor, "b l"], mask: Bool[Tensor, "b n"] | None = None
     ) -> Float[Tensor, " b"]:
-        """The representation loss of each set: how far ``encoder(sets)`` is from z, in the mean over the latent.
+        """The representation loss of each set: how far ``encode(sets)`` is from z, in the mean over the latent.
 
         ``smooth_l1`` is Huber's loss of width 1 (DSPN), ``mse`` half the squared difference (iDSPN).
         """
-        apart = self.encoder(sets, mask) - z
+        apart = self.encode(sets, mask) - z
         if self.distance == "mse":
             return 0.5 * apart.square().mean(1)
         return nn.functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(1)

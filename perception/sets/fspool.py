@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from perception.sets.elements import at_least_one, cleaned
-from perception.sets.sorting import Order, relaxed_sort, sort
+from perception.sets.sorting import Order, ranks, relaxed_sort, sort
 from raster.errors import InputError
 from raster.shapes import Bool, Float, Tensor
 
@@ -73,7 +73,12 @@ class FSPool(nn.Module):
 
     def forward(self, x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> Float[Tensor, "b c"]:
         """Pooled features; see the class."""
-        return self.ordered(x, mask)[0]
+        if self.kind == "relaxed":
+            return self.ordered(x, mask)[0]
+        # The same sum in the order of the slots: each value times the weight of the rank that it has.
+        x = cleaned(x, mask)
+        weights = self.weights(x.shape[1], mask).expand_as(x).gather(1, ranks(x, mask))
+        return (x * weights).sum(1)
 
 
 class FSUnpool(nn.Module):

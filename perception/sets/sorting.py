@@ -6,6 +6,9 @@ import torch
 
 from raster.shapes import Bool, Float, Int, Tensor
 
+FEW = 32
+"""Elements up to which comparing all pairs is cheaper than a sort."""
+
 
 @dataclass(frozen=True, eq=False)
 class Order:
@@ -38,6 +41,22 @@ def sort(x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> 
         return ranked, Order(index, None)
     ranked, index = x.masked_fill(~mask[..., None], -torch.inf).sort(dim=1, descending=True, stable=True)
     return torch.where(_inside(mask)[..., None], ranked, 0.0), Order(index, None)
+
+
+def ranks(x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) -> Int[Tensor, "b n c"]:
+    """Where `sort` puts each value: its place from 0 in the descending order of its channel, ties by slot.
+
+    It has no gradient. On the CPU small sets are ranked by comparing every pair, compiled at its first use: ten
+    elements in a fifteenth of the time of a sort.
+    """
+    x = x.detach() if mask is None else x.detach().masked_fill(~mask[..., None], -torch.inf)
+    if x.device.type != "cpu" or x.shape[1] > FEW or x.dtype not in {torch.float32, torch.float64}:
+        return x.sort(dim=1, descending=True, stable=True).indices.argsort(1)
+    from perception.sets._ranks import ranked  # numba takes a moment to import
+
+    places = torch.zeros(x.shape, dtype=torch.long)
+    ranked(x.contiguous().numpy(), places.numpy())
+    return places
 
 
 def relaxed_sort(

@@ -157,6 +157,11 @@ class SetsConfig(_Model):
     """How what is told becomes a vector."""
     latent: int = Field(128, ge=1, le=8192)
     """Numbers of that vector, L."""
+    norm: Literal["none", "batch"] = "none"
+    """``batch``: each number of the vector is standardised over the batch, with a learned mean and spread (BatchNorm).
+    Before the first step dspn and idspn are then told the mean and spread of encodings of true sets and measure all
+    encodings by them, so that the two are alike: what no set's encoding is near, no inner loop can reach. It changes
+    what decoder.rate means: take tune with it. Not with the encoder ``own``, whose vectors are such encodings."""
     decoder: SetDecoderConfig = DSPNConfig()
     """How the vector becomes a set."""
     loss: LossConfig = LossConfig()
@@ -196,8 +201,16 @@ class SetsConfig(_Model):
             raise ValueError(f"encoder: {kind} reads no {gives}, which the task {self.task.kind} gives: {do}")
         if kind == "own" and not self.inner:
             raise ValueError(f"encoder: the decoder {self.decoder.kind} has no set encoder of its own: take fspool")
+        if kind == "own" and self.norm != "none":
+            raise ValueError("norm: the encoder own gives what the decoder's set encoder says: leave it out")
         if kind == "own" and not self.task.repeats:
             raise ValueError(f"encoder: the sets that {self.task.kind} gives are not those that it wants: take fspool")
+        return self
+
+    @model_validator(mode="after")
+    def _a_batch_to_standardise_over(self) -> "SetsConfig":
+        if self.norm == "batch" and self.train.batch < 2:
+            raise ValueError("norm: a batch of one has no spread: take train.batch of 2 or more, or norm: none")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,9 @@ from runs.sets.data import Data
 from runs.sets.model import SetPredictor
 from runs.train import lr_at
 
+FIRST = 1024
+"""True sets by whose encodings the inner loop is standardised before the first step."""
+
 
 def set_loss(config: SetsConfig) -> SetLoss:
     """The loss that a config says: prediction and target to one number a set."""
@@ -37,15 +40,18 @@ class SetLearner:
         self.step = 0
         self.seconds = 0.0
 
-    def tune(self) -> str | None:
-        """Choose the inner step on a batch, before learning; what was found, None where there is nothing to choose."""
-        decoder = self.model.decoder
+    def prepare(self) -> str | None:
+        """What comes before the first step: vectors and encodings of one scale (`SetPredictor.meet`), and with ``tune``
+        the inner step, chosen on a batch. What was found of it, None where there is nothing to choose.
+        """
+        decoder, seed = self.model.decoder, self.config.seed
+        self.model.meet(self.data.train(FIRST, torch.Generator().manual_seed(seed)).wanted)
         if not self.config.tune or not isinstance(decoder, DSPN | ImplicitDSPN):
             return None
-        pairs = self.data.train(self.config.train.batch, torch.Generator().manual_seed(self.config.seed))
+        pairs = self.data.train(self.config.train.batch, torch.Generator().manual_seed(seed))
         with torch.no_grad():
             z = self.model.encode(pairs.given)
-        return str(tune_rate(decoder, z, None, torch.Generator().manual_seed(self.config.seed)))
+        return str(tune_rate(decoder, z, None, torch.Generator().manual_seed(seed)))
 
     def inner_steps(self, step: int) -> int | None:
         """Inner steps of the decoder at a step; None: its own number."""

@@ -41,6 +41,7 @@ class SetPredictor(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(config.seed if seed is None else seed)
             self.eye = _encoder(config, shape)
+            self.norm = nn.BatchNorm1d(config.latent) if config.norm == "batch" else None
             decoder: object = build_set_decoder(
                 config.decoder, config.latent, config.task.slots, config.task.fields.channels
             )
@@ -49,16 +50,25 @@ class SetPredictor(nn.Module):
 
     def members(self) -> dict[str, nn.Module]:
         """What a checkpoint holds, by name."""
-        eye = {} if self.eye is None else {"encoder": self.eye}
-        return {**eye, "decoder": self.decoder}
+        parts = {"encoder": self.eye, "norm": self.norm, "decoder": self.decoder}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def encode(self, given: Tensor) -> Float[Tensor, "b l"]:
         """What is told as a vector. Bytes are taken to [0, 1], features of half precision to float32."""
         given = given.float() / 255 if given.dtype == torch.uint8 else given.float()
         if self.eye is not None:
-            return self.eye(given)
+            return self.eye(given) if self.norm is None else self.norm(self.eye(given))
         assert isinstance(self.decoder, DSPN | ImplicitDSPN)
-        return self.decoder.encoder(given)
+        return self.decoder.encode(given)
+
+    def meet(self, wanted: Float[Tensor, "b n c"]) -> None:
+        """Let the inner loop measure encodings by their spread over true sets, as ``norm: batch`` does the vector.
+
+        Before the first step; without ``norm: batch`` or an inner loop it does nothing. As they come, the vector of
+        `sets/state` was out of the reach of encodings within forty steps, and the loop closed nothing of the gap.
+        """
+        if self.norm is not None and isinstance(self.decoder, DSPN | ImplicitDSPN):
+            self.decoder.standardise(wanted)
 
     def decode(
         self, z: Float[Tensor, "b l"], generator: torch.Generator | None = None, steps: int | None = None

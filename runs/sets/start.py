@@ -88,7 +88,7 @@ def launch(
         f"{config.train.steps} steps, {where}"
     )
     try:
-        if learner.step == 0 and (table := learner.tune()):
+        if learner.step == 0 and (table := learner.prepare()):
             shown.say(table)
         with shown, asked_to_stop() as stop:
             while learner.step < config.train.steps and not stop():

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from perception.sets import DSPN, FSPoolEncoder, ImplicitDSPN, hungarian, over_steps
+from raster.errors import InputError
 
 LATENT, SLOTS, CHANNELS = 8, 3, 3
 WEIGHTS = {"presence": ("mask", "channel"), "distance": ("smooth_l1", "mse")}
@@ -152,3 +153,16 @@ def test_a_start_with_nan_outside_the_mask_is_clean() -> None:
     start = torch.full((1, SLOTS, CHANNELS), 0.3, dtype=torch.float64)
     dirty = torch.where(mask[..., None], start, torch.nan)
     torch.testing.assert_close(decoder(z, mask, start=dirty).sets, decoder(z, mask, start=start).sets)
+
+
+def test_encodings_are_measured_by_their_mean_and_spread_over_the_sets_that_were_shown() -> None:
+    decoder, sets = made(), drawn(50, SLOTS, CHANNELS)
+    raw = decoder.encoder(sets)
+    torch.testing.assert_close(decoder.encode(sets), raw)  # as it comes, until it is told otherwise
+    decoder.standardise(sets)
+    told = decoder.encode(sets)
+    torch.testing.assert_close(told, (raw - raw.mean(0)) / raw.std(0))
+    torch.testing.assert_close(decoder.gap(sets, told), torch.zeros(50, dtype=torch.float64))
+    assert {"centre", "spread"} <= set(decoder.state_dict())  # saved with the weights
+    with pytest.raises(InputError, match="a spread over 1 sets"):
+        decoder.standardise(sets[:1])

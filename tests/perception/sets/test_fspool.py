@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from perception.sets import FSPool, FSUnpool
-from perception.sets.sorting import relaxed_sort, sort
+from perception.sets.sorting import ranks, relaxed_sort, sort
 from raster.errors import InputError
 
 
@@ -198,3 +198,25 @@ def test_a_pool_of_nothing_is_refused_in_one_line(wrong: dict[str, object]) -> N
     with pytest.raises(InputError, match="it must be") as told:
         FSPool(**wrong)  # type: ignore[arg-type]
     assert "\n" not in str(told.value)
+
+
+@settings(max_examples=40)
+@given(
+    batch=st.integers(1, 3),
+    slots=st.integers(1, 40),
+    channels=st.integers(1, 3),
+    levels=st.integers(1, 5),
+    half=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_ranks_say_where_a_stable_sort_puts_each_value_ties_included(
+    batch: int, slots: int, channels: int, levels: int, half: bool, seed: int
+) -> None:
+    x, mask = (drawn(batch, slots, channels, seed=seed) * levels).round(), masked(batch, slots, seed)
+    x = x.to(torch.bfloat16) if half else x  # few levels: many ties; and a type that numpy does not know
+    for there in (None, mask):
+        order = sort(x, there)[1].index
+        assert order is not None
+        found = ranks(x, there)
+        inside = torch.ones_like(mask) if there is None else there
+        assert torch.equal(found[inside], order.argsort(1)[inside])

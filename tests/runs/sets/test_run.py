@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from perception.sets import DSPN
+from perception.sets.dspn import InnerLoop
 from raster import InputError
 from runs.folder import lines, read_json
 from runs.sets import SetsConfig, SetsRun, launch, load, write_report
@@ -72,6 +73,7 @@ CASES: dict[str, dict[str, Any]] = {
         "decoder": {"kind": "idspn", "encoder": {"kind": "fspool", "hidden": [8]}, "steps": 3},
         "train": {"late_steps": 4},
     },
+    "a vector that is standardised": {"norm": "batch"},
     "batch norm": {"encoder": {"kind": "resnet", "name": "resnet18", "head": "grid"}},
 }
 
@@ -173,6 +175,21 @@ def test_the_inner_step_can_be_chosen_first_and_is_kept(small: Small, tmp_path: 
     rate = load(tmp_path / "out").model.decoder.rate
     assert float(rate) != 50.0  # three small layers ask for another
     assert ran(small(tune=True), tmp_path / "out", resume=True).model.decoder.rate == rate
+
+
+@pytest.mark.parametrize("kind", ["dspn", "idspn"])
+def test_a_standardised_vector_and_encodings_of_true_sets_are_alike_at_the_first_step(small: Small, kind: str) -> None:
+    config = small(norm="batch", decoder={"kind": kind, "encoder": {"kind": "fspool", "hidden": [8]}, "steps": 3})
+    data = load_data(config.task, config.encoder, config.seed, CPU)
+    model = SetPredictor(config, (2,))
+    pairs = data.train(500, torch.Generator().manual_seed(7))
+    assert isinstance(model.decoder, InnerLoop)
+    with torch.no_grad():
+        assert float(model.decoder.encode(pairs.wanted).std(0).mean()) < 0.3  # as it comes
+        SetLearner(config, model, data).prepare()
+        for vectors in (model.encode(pairs.given), model.decoder.encode(pairs.wanted)):
+            torch.testing.assert_close(vectors.mean(0), torch.zeros(8), atol=0.2, rtol=0)
+            torch.testing.assert_close(vectors.std(0), torch.ones(8), atol=0.2, rtol=0)
 
 
 def test_ctrl_c_saves_and_goes_on(small: Small, tmp_path: Path) -> None:

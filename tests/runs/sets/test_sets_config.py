@@ -43,6 +43,11 @@ TRUNK = {"kind": "timm", "name": "packaged"}
             },
             "both the split train",
         ),
+        (
+            {"task": {"kind": "multisets"}, "encoder": {"kind": "own"}, "norm": "batch"},
+            "norm: the encoder own gives what",
+        ),
+        ({"norm": "batch", "train": {"batch": 1}}, "norm: a batch of one has no spread"),
         ({"measure": {"inner": [0]}}, "greater than or equal to 1"),
         ({"trainn": {}}, "Extra inputs"),
     ],
