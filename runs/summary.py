@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from games import Pictionary, Referential
+from runs.changes import by_change
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
@@ -38,6 +39,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
                 found |= {"prefix": curve.value, "prefix_random": curve.baselines["random"], "curve": curve.parts}
             if run.config.measure.candidates and isinstance(part, Referential):
                 found["candidates"] = _among(run, part, split)
+            if isinstance(part, Referential) and part.pool == "class" and run.gallery.changes is not None:
+                found["changes"] = by_change(evidence)
             splits[split][part.label] = found
             journal.plays(run.step, evidence.records())
     main = splits["test"]

@@ -43,7 +43,7 @@ def load_gallery(
 
 
 def _split(config: PicturesConfig) -> SplitConfig:
-    """How they are split: scenes with variants by scene, where nothing else is said, for the variants are near twins."""
+    """How they are split: variants by scene, where nothing else is said, for they are near twins."""
     if isinstance(config, ScenePictures) and config.variants > 1 and config.split.by is None:
         return config.split.model_copy(update={"by": ("class",)})
     return config.split

@@ -96,6 +96,7 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
             for game, where, row in _rows(summary)
             for candidates, found in row.get("candidates", {}).items()
         ],
+        changes=[(game, where, row["changes"]) for game, where, row in _rows(summary) if "changes" in row],
         split=split,
         galleries={
             game: choose([line for line in plays if line["game"] == game], pictures, pixels, sigma2) for game in games
