@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from agents.bias import Bias
+from agents.describer import Describer, DescriberConfig
 from agents.eye import Pictures, View
 from agents.heads import Midway
 from agents.moment import Moment
@@ -16,6 +17,7 @@ from agents.receiver import Receiver, ReceiverConfig
 from agents.sender import Sender, SenderConfig
 from agents.turns import Patience, Planned, Turns
 from perception import TrunkConfig, Trunks, build_learned
+from perception.sets import Decoded
 from raster import CanvasConfig, Strokes
 from raster.shapes import Float, Int, Tensor
 
@@ -51,18 +53,19 @@ class CommunityConfig(BaseModel):
 class Pair:
     """A sender and a receiver at one moment, biases included: what a game plays with.
 
-    A game in which nobody chooses has no receivers: whoever draws there is a pair with None.
+    In a game of description the receiver is a describer. One in which nobody answers has no receivers: whoever draws
+    there is a pair with None.
     """
 
     sender: Sender
-    receiver: Receiver | None
+    receiver: Receiver | Describer | None
     biases: Sequence[Bias]
     step: int
     training: bool
 
     @property
     def _looks(self) -> Receiver:
-        assert self.receiver is not None, "the community was built without receivers"
+        assert isinstance(self.receiver, Receiver), "the community was built without receivers that choose"
         return self.receiver
 
     def _moment(self, role: str, generator: torch.Generator) -> Moment:
@@ -94,6 +97,11 @@ class Pair:
         """The receiver's scores of each game's candidates (``Receiver.score``)."""
         moment = self._moment("receiver", generator)
         return self._looks.score(canvas, self._see(pool, moment), pools, pool_of, moment)
+
+    def describe(self, canvas: Float[Tensor, "b *ink h w"], generator: torch.Generator) -> Decoded:
+        """What the describer says is on each canvas (``Describer.describe``)."""
+        assert isinstance(self.receiver, Describer), "the community was built without describers"
+        return self.receiver.describe(canvas, self._moment("receiver", generator))
 
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
@@ -148,7 +156,8 @@ class Community(nn.Module):
     """All agents of a run, and the learned trunks that they share.
 
     Parameters are initialised from ``seed`` alone and leave the global random state as it was. Without a ``receiver``
-    there are senders only, each of which plays by itself.
+    there are senders only, each of which plays by itself; receivers are describers where it is a describer's config.
+    ``inks`` are the channels of what receivers are given, where it is no drawing.
     """
 
     matrix: Tensor
@@ -157,16 +166,18 @@ class Community(nn.Module):
         self,
         config: CommunityConfig,
         sender: SenderConfig,
-        receiver: ReceiverConfig | None,
+        receiver: ReceiverConfig | DescriberConfig | None,
         pictures: Pictures,
         canvas: CanvasConfig,
         trunks: Trunks,
         seed: int,
         biases: Sequence[Bias] = (),
         turns: Turns | None = None,
+        inks: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
+        inks = sender.strokes.inks if inks is None else inks
         hears = turns is not None and turns.hears
         self.commons: dict[TrunkConfig, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
@@ -175,7 +186,9 @@ class Community(nn.Module):
                 Sender(sender, pictures, self._learn, canvas, hears) for _ in range(config.senders)
             )
             self.receivers = nn.ModuleList(
-                Receiver(receiver, pictures, canvas.size, trunks, self._learn, sender.strokes.inks, turns)
+                Describer(receiver, canvas.size, trunks, self._learn, inks)
+                if isinstance(receiver, DescriberConfig)
+                else Receiver(receiver, pictures, canvas.size, trunks, self._learn, inks, turns)
                 for _ in range(config.receivers)
                 if receiver is not None
             )
@@ -203,7 +216,7 @@ class Community(nn.Module):
         """Sender and receiver by number, with the biases of the run; None for the receiver where there are none."""
         s, r = self.senders[sender], self.receivers[receiver] if len(self.receivers) else None
         assert isinstance(s, Sender)
-        assert r is None or isinstance(r, Receiver)
+        assert r is None or isinstance(r, Receiver | Describer)
         return Pair(s, r, biases, step, training)
 
     def kept_by(self, number: int) -> nn.Module | None:

@@ -26,6 +26,7 @@ class Referential(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = True
+    describes: ClassVar[bool] = False
 
     kind: Literal["referential"] = "referential"
     view: View = "same"
@@ -253,6 +254,7 @@ class Mixture(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = True
+    describes: ClassVar[bool] = False
 
     kind: Literal["mixture"] = "mixture"
     of: tuple[Referential, ...] = Field(min_length=1)

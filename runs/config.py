@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
-from agents import AnyBias, Bias, CommunityConfig, ReceiverConfig, SenderConfig
-from agents.receiver import TrunkReader
+from agents import AnyBias, Bias, CommunityConfig, DescriberConfig, ReceiverConfig, SenderConfig
+from agents.reader import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
 from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
@@ -70,8 +70,8 @@ class MeasureConfig(BaseModel):
     test_pools: int = Field(16, ge=2)
     """Pools of the test at the end, for each game and each condition."""
     pictures: int = Field(1000, ge=2)
-    """Of a game without candidates (tracing): pictures of a split that are drawn to measure it, at most; all where
-    there are fewer."""
+    """Of a game without candidates (tracing, description): pictures of a split that are drawn to measure it, at most;
+    all where there are fewer."""
     candidates: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Other numbers of candidates at which the test is played too, each with all its controls: a rate that holds at 100
     says more than one at the 10 that agents learned with."""
@@ -101,7 +101,9 @@ class Config(BaseModel):
     sender: SenderConfig = SenderConfig()
     """Who draws."""
     receiver: ReceiverConfig = ReceiverConfig()
-    """Who looks."""
+    """Who looks, and chooses."""
+    describer: DescriberConfig = DescriberConfig()
+    """Who looks in the game ``description``, in place of a receiver, and says what there is."""
     biases: tuple[AnyBias, ...] = ()
     """What pushes them beside the game."""
     community: CommunityConfig = CommunityConfig()
@@ -111,8 +113,8 @@ class Config(BaseModel):
     measure: MeasureConfig = MeasureConfig()
     """How they are measured."""
     probes: tuple[Literal["rate", "iconicity", "prefix", "readable", "one_shot"], ...] = ("rate", "iconicity")
-    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of all others
-    the rest."""
+    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of a
+    description nothing (write []), of all others the rest."""
 
     @model_validator(mode="after")
     def _a_hand_draws_what_its_turns_hold(self) -> "Config":
@@ -128,11 +130,17 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _the_probes_are_of_the_game(self) -> "Config":
-        fit, kind = OF_CHOICES if self.game.chooses else OF_TRACES, self.game.kind
+        game = self.game
+        fit = OF_CHOICES if game.chooses else () if game.describes else OF_TRACES
         wrong = [each for each in self.probes if each not in fit]
         if wrong:
-            told = f"{' and '.join(wrong)} cannot be asked of a game of kind {kind}"
-            raise ValueError(f"{told}: say probes: [{', '.join(fit)}], or some of them")
+            told = f"{' and '.join(wrong)} cannot be asked of a game of kind {game.kind}"
+            raise ValueError(f"{told}: say probes: [{', '.join(fit)}]{', or some of them' if fit else ''}")
+        if game.describes and self.pictures.kind != "scenes":
+            raise ValueError(
+                f"nobody knows which objects are in pictures of kind {self.pictures.kind}: a game of kind {game.kind} "
+                "takes pictures: {kind: scenes}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -143,6 +151,8 @@ class Config(BaseModel):
         }
         if isinstance(self.receiver.reader, TrunkReader):
             trunks["receiver.reader.trunk"] = self.receiver.reader.trunk
+        if isinstance(self.describer.reader, TrunkReader):
+            trunks["describer.reader.trunk"] = self.describer.reader.trunk
         trunks |= trunks_of(self.biases)
         played: Sequence[Game] = self.game.parts
         for number, part in enumerate(played):

@@ -67,7 +67,7 @@ class Progress:
     def summary(self, summary: dict[str, Any]) -> None:
         """The table of results, controls beside the rate; of traces, beside the error."""
         if "rate" not in summary:
-            self._traced(summary)
+            (self._described if "measures" in summary else self._traced)(summary)
             return
         columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
         if all(row.get("iconicity") is None for _, _, row in rows(summary)):
@@ -85,6 +85,19 @@ class Progress:
             if turns:
                 cells.append(f"{row['turns']:.2f}")
             table.add_row(game, split, *cells, str(row["n"]))
+        self.console.print(table)
+
+    def _described(self, summary: dict[str, Any]) -> None:
+        """The table of a run of description: what is said, and what is said under each control."""
+        narrow = self.console.width < NARROW
+        table = Table(title=f"{summary['name']}: on the test split", padding=(0, 0) if narrow else (0, 1))
+        for column in ("pictures", "given", *summary["measures"], "n"):
+            left = column in ("pictures", "given")
+            table.add_column(column.replace("_", " "), justify="left" if left else "right", overflow="fold")
+        for game, split, row in rows(summary):
+            for given, found in {game: row["measures"], **row["controls"]}.items():
+                cells = ("-" if each["value"] is None else f"{each['value']:.3g}" for each in found.values())
+                table.add_row(split, given, *cells, str(row["n"]))
         self.console.print(table)
 
     def _traced(self, summary: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from games import Pictionary, Referential
 from runs.changes import by_change
+from runs.describing import of_descriptions
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
@@ -22,6 +23,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
 
     The judge looks at the main test split only, and only here: once a run.
     """
+    if run.game.describes:
+        return of_descriptions(run, journal)
     if not run.game.chooses:
         return of_traces(run, journal)
     splits: dict[str, dict[str, Any]] = {}

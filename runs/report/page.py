@@ -15,6 +15,7 @@ from raster import InputError, in_sight, to_svg
 from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
+from runs.report.description import write_description_report
 from runs.report.figures import as_data_uri, confusion, curves
 from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
@@ -64,7 +65,10 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         InputError: no run there, or a file of it is damaged.
     """
     files = Folder.of_run(Path(folder))
-    if not _config(files).game.chooses:
+    game = _config(files).game
+    if game.describes:
+        return write_description_report(files, run)
+    if not game.chooses:
         return write_tracing_report(files, run)
     if run is None:
         from runs.start import pictures_of

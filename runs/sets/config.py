@@ -12,6 +12,7 @@ from perception.sets import (
     ImplicitDSPNConfig,
     RelationEncoderConfig,
     SetDecoderConfig,
+    SetLossConfig,
     SetTransformerConfig,
 )
 from runs.sets.tasks import TaskConfig
@@ -87,19 +88,6 @@ SetsOf = FSPoolEncoderConfig | RelationEncoderConfig | DeepSetsConfig | SetTrans
 EncoderConfig = Annotated[VectorEncoder | SetsOf | PictureEncoder, Field(discriminator="kind")]
 
 
-class LossConfig(_Model):
-    """How far a predicted set is from the true one: smooth L1 of paired elements."""
-
-    kind: Literal["hungarian", "chamfer"] = "hungarian"
-    """Paired one to one, or each element with its nearest."""
-    numbers: float = Field(1.0, ge=0)
-    """Weight of numbers, such as coordinates. More of it buys tight thresholds with loose ones."""
-    classes: float = Field(1.0, ge=0)
-    """Weight of attributes."""
-    presence: float = Field(1.0, ge=0)
-    """Weight of presence."""
-
-
 class LearnConfig(_Model):
     """How it learns, and how often it writes things down."""
 
@@ -159,7 +147,7 @@ class SetsConfig(_Model):
     """Numbers of that vector, L."""
     decoder: SetDecoderConfig = DSPNConfig()
     """How the vector becomes a set."""
-    loss: LossConfig = LossConfig()
+    loss: SetLossConfig = SetLossConfig()
     """What a set costs."""
     represent: float = Field(0.1, ge=0)
     """Weight of the representation loss, which pulls the vector to what the decoder's encoder makes of the true set. Of

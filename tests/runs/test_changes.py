@@ -1,7 +1,6 @@
 """Which differences drawings tell: pairs of a target and a distractor, counted the slow way."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
