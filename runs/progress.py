@@ -88,17 +88,18 @@ class Progress:
         self.console.print(table)
 
     def _described(self, summary: dict[str, Any]) -> None:
-        """The table of a run of description: what is said, and what is said under each control."""
+        """A table of a run of description: a row a measure, what was said beside what is said under each control."""
         narrow = self.console.width < NARROW
-        table = Table(title=f"{summary['name']}: on the test split", padding=(0, 0) if narrow else (0, 1))
-        for column in ("pictures", "given", *summary["measures"], "n"):
-            left = column in ("pictures", "given")
-            table.add_column(column.replace("_", " "), justify="left" if left else "right", overflow="fold")
         for game, split, row in rows(summary):
-            for given, found in {game: row["measures"], **row["controls"]}.items():
-                cells = ("-" if each["value"] is None else f"{each['value']:.3g}" for each in found.values())
-                table.add_row(split, given, *cells, str(row["n"]))
-        self.console.print(table)
+            title = f"{summary['name']}: on the {split} split, n = {row['n']}"
+            table = Table(title=title, padding=(0, 0) if narrow else (0, 1))
+            for column in ("", game, "95 %", *row["controls"]):
+                table.add_column(column, justify="right" if column else "left", overflow="fold", no_wrap=not column)
+            for name, own in row["measures"].items():
+                cells = [_short(found[name]["value"]) for found in (row["measures"], *row["controls"].values())]
+                cells.insert(1, "" if own["low"] is None else f"{_short(own['low'])}-{_short(own['high'])}")
+                table.add_row(name.replace("_", " "), *cells)
+            self.console.print(table)
 
     def _traced(self, summary: dict[str, Any]) -> None:
         """The table of a run in which nobody chooses: errors, and what a reader reads."""
@@ -127,3 +128,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

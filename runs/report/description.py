@@ -116,7 +116,7 @@ def _curves(metrics: list[dict[str, Any]]) -> str | None:
         {
             (key if key == "step" or line["split"] == "train" else f"held-out {key}"): value
             for key, value in line.items()
-            if key in ("step", "loss", "AP_inf", "AP_1", "found", "color")
+            if key in ("step", "loss", "AP_inf", "found")
         }
         for line in metrics
     ]
