@@ -41,20 +41,8 @@ TIMED = 12
 """Steps that are timed to find how many there is time for."""
 REST = 25.0
 """CPU seconds that a run takes beside its steps: pictures from the cache, validations, measuring."""
-KEYS = (
-    "measures",
-    "controls",
-    "rate",
-    "low",
-    "high",
-    "chance",
-    "blank",
-    "shuffled",
-    "untrained",
-    "ceiling",
-    "changes",
-    "n",
-)
+OF_SETS = ("measures", "controls", "n")
+OF_CHOICES = ("rate", "low", "high", "chance", "blank", "shuffled", "untrained", "ceiling", "changes", "n")
 
 
 def config(name: str, seed: int, steps: int, sets: list[str]) -> Config:
