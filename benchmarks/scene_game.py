@@ -73,9 +73,9 @@ def affordable(name: str, seed: int, minutes: float, sets: list[str]) -> int:
 
 def one(chosen: Config, folder: Path) -> dict[str, Any]:
     """Train, measure, and keep what the summary says of the test."""
-    began = time.process_time()
+    resumed, began = (folder / "config.yaml").exists(), time.process_time()
     run = runs.launch(chosen, out=folder, resume=True, device="cpu", progress=False)
-    spent = time.process_time() - began
+    spent = None if resumed else time.process_time() - began  # of earlier sittings nobody knows
     summary = read_json(run.folder.summary)
     row = {key: summary[key] for key in (OF_SETS if chosen.game.describes else OF_CHOICES)}
     return _short({"steps": summary["steps"], "cpu_seconds": spent, "about": about(), "test": row})
@@ -89,7 +89,8 @@ def _short(value: Any) -> Any:
 
 def told(name: str, row: dict[str, Any]) -> str:
     """A row for a person."""
-    test, head = row["test"], f"{name}: {row['steps']} steps, {row['cpu_seconds']:.0f} CPU s, n = {row['test']['n']}"
+    test, spent = row["test"], row["cpu_seconds"]
+    head = f"{name}: {row['steps']} steps, {'resumed' if spent is None else f'{spent:.0f} CPU s'}, n = {test['n']}"
     if "measures" in test:
         blank = test["controls"].get("blank")
         less = f"; blank sheets: AP_inf {_value(blank['AP_inf'])}" if blank else ""
