@@ -3,6 +3,7 @@
 from agents.bias import AnyBias, Bias, Played, bias
 from agents.biases import Ink, Likeness, Tremor
 from agents.community import Community, CommunityConfig, Pair
+from agents.describer import Describer, DescriberConfig
 from agents.eye import View
 from agents.free import Free, FreeConfig, FreeHand
 from agents.heads import HeadConfig, StrokesConfig
@@ -16,6 +17,8 @@ __all__ = [
     "Bias",
     "Community",
     "CommunityConfig",
+    "Describer",
+    "DescriberConfig",
     "Free",
     "FreeConfig",
     "FreeHand",

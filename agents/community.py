@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from agents.bias import Bias
+from agents.describer import Describer, DescriberConfig
 from agents.events import Event
 from agents.eye import Pictures, View
 from agents.groups import Group, configs_of
@@ -20,6 +21,7 @@ from agents.sender import Sender, SenderConfig
 from agents.topologies import WHERE, Full, Topology, checked
 from agents.turns import Patience, Planned, Turns
 from perception import TrunkConfig, Trunks, build_learned
+from perception.sets import Decoded
 from raster import CanvasConfig, InputError, Strokes
 from raster.shapes import Bool, Float, Int, Tensor
 
@@ -90,11 +92,12 @@ class CommunityConfig(BaseModel):
 class Pair:
     """A sender and a receiver at one moment, biases included: what a game plays with.
 
-    A game in which nobody chooses has no receivers: whoever draws there is a pair with None.
+    In a game of description the receiver is a describer. One in which nobody answers has no receivers: whoever draws
+    there is a pair with None.
     """
 
     sender: Sender
-    receiver: Receiver | None
+    receiver: Receiver | Describer | None
     biases: Sequence[Bias]
     step: int
     training: bool
@@ -103,7 +106,7 @@ class Pair:
 
     @property
     def _looks(self) -> Receiver:
-        assert self.receiver is not None, "the community was built without receivers"
+        assert isinstance(self.receiver, Receiver), "the community was built without receivers that choose"
         return self.receiver
 
     def moment(self, role: str, generator: torch.Generator) -> Moment:
@@ -139,6 +142,12 @@ class Pair:
         moment = self.moment("receiver", generator)
         canvas = canvas.detach() if self.cut else canvas
         return self._looks.score(canvas, self.seen(pool, moment), pools, pool_of, moment)
+
+    def describe(self, canvas: Float[Tensor, "b *ink h w"], generator: torch.Generator) -> Decoded:
+        """What the describer says is on each canvas (``Describer.describe``)."""
+        assert isinstance(self.receiver, Describer), "the community was built without describers"
+        canvas = canvas.detach() if self.cut else canvas
+        return self.receiver.describe(canvas, self.moment("receiver", generator))
 
     # A game of turns: the sender goes on with a drawing, the receiver answers or waits.
 
@@ -194,7 +203,8 @@ class Community(nn.Module):
     """All agents of a run, and the learned trunks that they share.
 
     Parameters are initialised from ``seed`` alone and leave the global random state as it was. Without a ``receiver``
-    there are senders only, each of which plays by itself.
+    there are senders only, each of which plays by itself; receivers are describers where it is a describer's config.
+    ``inks`` are the channels of what receivers are given, where it is no drawing.
     """
 
     matrix: Tensor
@@ -203,13 +213,14 @@ class Community(nn.Module):
         self,
         config: CommunityConfig,
         sender: SenderConfig,
-        receiver: ReceiverConfig | None,
+        receiver: ReceiverConfig | DescriberConfig | None,
         pictures: Pictures,
         canvas: CanvasConfig,
         trunks: Trunks,
         seed: int,
         biases: Sequence[Bias] = (),
         turns: Turns | None = None,
+        inks: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -217,15 +228,19 @@ class Community(nn.Module):
 
         draws = configs_of(config.groups, sender, config.senders)
         looks = [] if receiver is None else configs_of(config.groups, receiver, config.receivers)
-        inks = draws[0].strokes.inks
-        if any(each.strokes.inks != inks for each in draws):
+        drawn = draws[0].strokes.inks
+        if any(each.strokes.inks != drawn for each in draws):
             raise InputError("some senders have colours and some have not", "community.groups", "give all, or none")
+        given = drawn if inks is None else inks
 
         def new_sender(slot: int) -> Sender:
             return Sender(draws[slot], pictures, self._learn, canvas, hears)
 
-        def new_receiver(slot: int) -> Receiver:
-            return Receiver(looks[slot], pictures, canvas.size, trunks, self._learn, inks, turns)
+        def new_receiver(slot: int) -> Receiver | Describer:
+            own = looks[slot]
+            if isinstance(own, DescriberConfig):
+                return Describer(own, canvas.size, trunks, self._learn, given)
+            return Receiver(own, pictures, canvas.size, trunks, self._learn, given, turns)
 
         self._makers: dict[str, Callable[[int], nn.Module]] = {"senders": new_sender, "receivers": new_receiver}
         self.commons: dict[TrunkConfig, nn.Module] = {}
@@ -298,7 +313,7 @@ class Community(nn.Module):
         """Sender and receiver by number, with the biases of the run; None for the receiver where there are none."""
         s, r = self.senders[sender], self.receivers[receiver] if len(self.receivers) else None
         assert isinstance(s, Sender)
-        assert r is None or isinstance(r, Receiver)
+        assert r is None or isinstance(r, Receiver | Describer)
         return Pair(s, r, biases, step, training)
 
     def kept_by(self, number: int) -> nn.Module | None:

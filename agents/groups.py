@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.describer import DescriberConfig
 from agents.receiver import ReceiverConfig
 from agents.sender import SenderConfig
 
-Agent = TypeVar("Agent", SenderConfig, ReceiverConfig)
+Agent = TypeVar("Agent", bound=SenderConfig | ReceiverConfig | DescriberConfig)
 
 
 class Group(BaseModel):
@@ -24,7 +25,7 @@ class Group(BaseModel):
     """What its senders have instead of the run's ``sender``: some of its keys. Another ``kind`` replaces what stands
     under it whole."""
     receiver: dict[str, Any] = Field(default_factory=dict)
-    """Likewise, of its receivers."""
+    """Likewise, of its receivers, or of its describers where the game has those."""
     lr: float = Field(1.0, gt=0, le=100)
     """Their step size, as a part of the run's."""
     learns: float = Field(1.0, ge=0, le=1)
@@ -60,7 +61,7 @@ def configs_of(groups: Sequence[Group], base: Agent, count: int) -> list[Agent]:
     found: list[Agent] = []
     for group in groups:
         changes = group.sender if senders else group.receiver
-        own = type(base).model_validate(merged(base.model_dump(), changes)) if changes else base
+        own: Agent = type(base).model_validate(merged(base.model_dump(), changes)) if changes else base
         found += [own] * (group.senders if senders else group.receivers)
     return found or [base] * count
 

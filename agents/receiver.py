@@ -8,98 +8,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from agents.eye import Eye, Pictures, View, own_or_borrowed
+from agents.eye import Eye, Pictures, View
 from agents.heads import Sight
 from agents.matching import Matching
 from agents.moment import Moment
+from agents.reader import CanvasReader, ConvnetReader, ReaderConfig, TrunkReader
 from agents.turns import Patience, Turns
-from perception import (
-    Convnet,
-    ConvnetTrunk,
-    Level,
-    ScratchTrunk,
-    TimmTrunk,
-    TrunkConfig,
-    Trunks,
-    as_frozen,
-    build_learned,
-    is_learned,
-    numbered,
-)
-from raster import CanvasConfig, Strokes, on_paper
+from perception import ConvnetTrunk, Level, TimmTrunk, TrunkConfig, Trunks, build_learned, numbered
 from raster.shapes import Float, Int, Tensor
-
-
-class ConvnetReader(BaseModel):
-    """Reads the canvas with a small learned convnet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["convnet"] = "convnet"
-    channels: tuple[int, ...] = (32, 64, 96)
-    """Channels of each layer; every layer shrinks the canvas."""
-
-
-class TrunkReader(BaseModel):
-    """Reads the canvas as a picture, with a trunk and a learned projection; a frozen one, as Learning to Draw does.
-
-    Features are standardised a channel by what random lines give (a convnet's are not); where trunk and level are the
-    eye's own and the canvas is as large as the photos, the projection starts as a copy of the eye's: before it learns,
-    the receiver looks at drawings as at photos. A learned trunk with ``shared: true`` is one with that of the eye, if
-    that is the same.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["trunk"] = "trunk"
-    trunk: TrunkConfig = Field(TimmTrunk(), discriminator="kind")
-    """Whose features of the canvas it reads."""
-    level: Level = 3
-    """Which level of the trunk's pyramid is projected: a number, or a name where the trunk's kind gives them."""
-
-    @model_validator(mode="after")
-    def _level_is_there(self) -> "TrunkReader":
-        numbered(self.trunk, (self.level,))
-        return self
-
-
-class PatchesReader(BaseModel):
-    """Reads the canvas in squares, all through one learned linear layer with ReLU: the cheapest reader with places.
-
-    A convolution whose kernel is as large as its stride (the patches of Dosovitskiy et al. 2021), written as a product,
-    so that many receivers of a community are one product too. Paper is added at the right and below where the canvas
-    is no whole number of squares.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["patches"] = "patches"
-    size: int = Field(8, ge=1, le=256)
-    """Pixels on a side of a square."""
-    channels: int = Field(16, ge=1)
-    """Numbers that are made of each."""
-
-
-class Patches(nn.Module):
-    """The layer of a ``PatchesReader``: [B, C, H, W] to [B, channels, h, w]."""
-
-    def __init__(self, config: PatchesReader, inks: int) -> None:
-        super().__init__()
-        self.size = config.size
-        self.project = nn.Linear(inks * config.size**2, config.channels)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Features of squares; see the class."""
-        size = self.size
-        right, below = (-x.shape[-1]) % size, (-x.shape[-2]) % size
-        if right or below:
-            x = nn.functional.pad(x, (0, right, 0, below))
-        squares = x.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # [B, C, h, size, w, size]
-        seen = self.project(squares.permute(0, 2, 4, 1, 3, 5).flatten(3))  # [B, h, w, channels]
-        return torch.relu(seen).permute(0, 3, 1, 2)
-
-
-ReaderConfig = Annotated[ConvnetReader | TrunkReader | PatchesReader, Field(discriminator="kind")]
 
 
 class ReceiverConfig(BaseModel):
@@ -143,7 +59,7 @@ class ReceiverConfig(BaseModel):
         return self
 
 
-class Receiver(nn.Module):
+class Receiver(CanvasReader):
     """Embeds the canvas and the candidates in one space and scores each candidate.
 
     Candidates are embedded once a pool, however many games are played on it: B games against G pools of K
@@ -151,9 +67,6 @@ class Receiver(nn.Module):
     the channels of the canvas: 1, or 3 where senders have colours. ``learn`` gives the modules of trunks that are
     learned. ``turns`` is there for a game of turns alone, in which it also decides when it has seen enough.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -176,18 +89,8 @@ class Receiver(nn.Module):
         wide = config.hidden * (2 if config.pixels else 1)
         attends = config.score == "attention"
         self.photo: nn.Module = nn.Identity() if attends else nn.Linear(wide, config.dims)
-        self._trunks = trunks  # frozen and shared: never among this agent's parameters
         reader = config.reader
-        self.reader: nn.Module | None = None
-        self._borrowed: list[nn.Module] = []
-        if isinstance(reader, ConvnetReader):
-            self.reader = Convnet(inks, reader.channels)
-        elif isinstance(reader, PatchesReader):
-            self.reader = Patches(reader, inks)
-        else:
-            self.reader, self._borrowed = own_or_borrowed(reader.trunk, learn)
-        with torch.no_grad():
-            seen = self._first_look(canvas, inks)
+        seen = self.learn_to_read(reader, canvas, inks, trunks, learn)
         flat = seen[0].numel()
         first = nn.Linear(flat, config.hidden)
         last: nn.Module = nn.Identity() if attends else nn.Linear(config.hidden, config.dims)
@@ -212,37 +115,6 @@ class Receiver(nn.Module):
 
     def _eyes(self) -> list[Eye]:
         return [self.eye] if self.glance is None else [self.eye, self.glance]
-
-    def _first_look(self, canvas: int, inks: int) -> Float[Tensor, "1 c h w"]:
-        """What is seen of a blank canvas; before, a trunk's features of random lines are made the measure."""
-        reader = self.config.reader
-        blank = self.eye.project.weight.new_zeros(1, *((3,) if inks == 3 else ()), canvas, canvas)
-        if isinstance(reader, ConvnetReader | PatchesReader) or isinstance(reader.trunk, ScratchTrunk):
-            return self._look(blank)
-        # One that is learned on starts as the frozen one, which is where the pictures are.
-        trunk, (level,) = self._trunks[as_frozen(reader.trunk)], numbered(reader.trunk, (reader.level,))
-        lines = trunk(on_paper(_random_lines(canvas, self._trunks.device)), [level])[0]
-        self.register_buffer("mean", lines.mean(dim=(0, 2, 3)))
-        self.register_buffer("std", lines.std(dim=(0, 2, 3)) + 1e-3)
-        return trunk(on_paper(blank.to(self._trunks.device)), [level])[0]
-
-    def _look(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b c h2 w2"]:
-        """The canvas as the reader sees it, place by place."""
-        reader = self.config.reader
-        if isinstance(reader, ConvnetReader | PatchesReader):
-            assert self.reader is not None
-            return self.reader(canvas if canvas.ndim == 4 else canvas[:, None])
-        if isinstance(reader.trunk, ScratchTrunk):
-            return (self.reader or self._borrowed[0])(on_paper(canvas) - 0.5)
-        levels = numbered(reader.trunk, (reader.level,))
-        if is_learned(reader.trunk):
-            found = (self.reader or self._borrowed[0])(on_paper(canvas), levels)[0]
-        else:
-            found = self._trunks.sketches(reader.trunk, canvas, levels)[0]
-        return (found.to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
-
-    def _read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b f"]:
-        return self._look(canvas).flatten(1)
 
     def embed_canvas(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b *places d"]:
         """Sketches to vectors [B, D] (unit length under ``cosine``); under ``attention`` to places [B, L, D]."""
@@ -298,9 +170,3 @@ class Receiver(nn.Module):
         """
         photos = self.embed_photos(pool, moment).unflatten(0, (pools, -1))  # [G, K, D]
         return self.compare(self.embed_canvas(canvas), photos, pool_of)
-
-
-def _random_lines(size: int, device: torch.device) -> Float[Tensor, "b h w"]:
-    """64 canvases of 20 random lines, always the same: what drawings are like before anybody draws."""
-    points = torch.rand(64, 20, 2, 2, generator=torch.Generator().manual_seed(0)) * 1.8 - 0.9
-    return CanvasConfig(size=size).draw(Strokes(points=points.to(device)), 0)

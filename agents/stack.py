@@ -18,7 +18,8 @@ from torch.func import functional_call, vmap
 from agents.eye import Eye, View
 from agents.heads import Connected, OnePass, StrokeSet
 from agents.moment import Moment
-from agents.receiver import PatchesReader, Receiver
+from agents.reader import PatchesReader
+from agents.receiver import Receiver
 from agents.sender import Sender
 from perception import FrozenTrunk, MlpTrunk, ScratchTrunk, as_frozen, is_learned
 from raster import Strokes
@@ -234,7 +235,8 @@ def carried(agent: nn.Module) -> bool:
     """
     if isinstance(agent, Sender):
         return all(map(_eye_carried, agent._eyes())) and isinstance(agent.head, OnePass | Connected | StrokeSet)
-    assert isinstance(agent, Receiver)
+    if not isinstance(agent, Receiver):
+        return False
     reader = agent.config.reader
     reads = isinstance(reader, PatchesReader) or isinstance(getattr(reader, "trunk", None), MlpTrunk)
     plain = agent.patience is None and agent.matching is None  # torch has no batching rule for its attention

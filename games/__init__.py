@@ -2,6 +2,7 @@
 
 from games.config import GameConfig
 from games.course import Course
+from games.description import Describers, Description
 from games.distractors import NearestDistractors, RandomDistractors
 from games.drawing import Drawer, Drawing, StillView
 from games.pictionary import Pictionary
@@ -12,6 +13,8 @@ from games.tracing import Tracing, as_ink
 
 __all__ = [
     "Course",
+    "Describers",
+    "Description",
     "Drawer",
     "Drawing",
     "Game",

@@ -87,6 +87,7 @@ class Pictionary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = True
+    describes: ClassVar[bool] = False
 
     kind: Literal["pictionary"] = "pictionary"
     view: View = "same"

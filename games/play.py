@@ -97,6 +97,7 @@ class Play:
         kept: what the bias that is asked for its cost keeps from step to step (``Bias.keeps``), if anything.
         course: how it went turn by turn, in a game of turns.
         figures: what else there is to say of each game, [B] each, by name.
+        said: the sets that describers answered with, [B, N, C] (``perception.sets``), in a game of description.
     """
 
     round: Round
@@ -109,6 +110,7 @@ class Play:
     kept: nn.Module | None = None
     course: Course | None = None
     figures: Mapping[str, Float[Tensor, " b"]] = field(default_factory=dict)
+    said: Float[Tensor, "b n c"] | None = None
 
     @property
     def chosen(self) -> bool:
@@ -189,11 +191,14 @@ class Game(Protocol):
     """What is played. ``deal`` draws a round, ``play`` plays it.
 
     Attributes:
-        chooses: whether a receiver chooses among candidates. Without one no receiver is built, and the run is measured
-            by how drawings and pictures compare (``runs.tracing``).
+        chooses: whether a receiver chooses among candidates.
+        describes: whether somebody answers with the set of what is in the picture instead (``runs.describing``). Where
+            nobody does either, no receiver is built, and the run is measured by how drawings and pictures compare
+            (``runs.tracing``).
     """
 
     chooses: ClassVar[bool]
+    describes: ClassVar[bool]
 
     def deal(self, gallery: Gallery, split: str, games: int, generator: torch.Generator, turn: int = 0) -> Round: ...
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from games import losses
-from games._cards import Cards, View, cards_of, one_of
+from games._cards import Cards, View, cards_of, one_of, some_of
 from games.distractors import DistractorConfig, NearestDistractors, RandomDistractors, hardest
 from games.pictures import Gallery
 from games.play import Play, Players, Round
@@ -26,14 +26,16 @@ class Referential(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = True
+    describes: ClassVar[bool] = False
 
     kind: Literal["referential"] = "referential"
     view: View = "same"
     """What the target is: the sender's own picture, another picture of its class, or the same thing by another hand."""
     candidates: int = Field(64, ge=2)
     """K, the target among them."""
-    pool: Literal["classes", "photos"] = "classes"
-    """Candidates of K distinct classes, or any K photos."""
+    pool: Literal["classes", "photos", "class"] = "classes"
+    """Candidates of K distinct classes, any K photos, or K pictures of one class (another one each pool): scenes with
+    variants then stand among scenes that differ from them in one object. That takes the view ``same``."""
     hands: Literal["any", "one"] = "any"
     """Whose pictures the candidates of a pool are: any mixture of artists, or all by one hand (another one each pool),
     so that style tells nothing."""
@@ -53,6 +55,11 @@ class Referential(BaseModel):
             raise ValueError(
                 "info_nce tells the games on a pool apart, but with distractors.about: target each has its own pool: "
                 "say distractors.about: pool, or take another loss"
+            )
+        if self.pool == "class" and (self.view != "same" or self.reads()):
+            raise ValueError(
+                "in a pool of one class any picture would be another one of the target's class, and all are alike: "
+                "take view: same, and leave out distractors"
             )
         if isinstance(self.targets, SeveralTargets):
             if self.reads() or self.pool != "classes" or self.hands != "any":
@@ -74,8 +81,12 @@ class Referential(BaseModel):
 
     @property
     def label(self) -> str:
-        """The view and, with a hyphen each, what is not as usual: ``same``, ``class-several``, ``same-nearest``."""
+        """The view and, with a hyphen each, what is not as usual: ``same``, ``class-several``, ``same-nearest``,
+        ``same-within`` (a pool of one class).
+        """
         words: list[str] = [self.view]
+        if self.pool == "class":
+            words.append("within")
         if isinstance(self.targets, SeveralTargets):
             words.append("several")
         if isinstance(self.distractors, NearestDistractors):
@@ -156,6 +167,8 @@ class Referential(BaseModel):
     ) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
         """K candidates and, for each, what a sender would be shown if it were the target."""
         allowed = cards.pool if self.hands == "any" else self._of_one_hand(cards, split, generator)
+        if self.pool == "class":
+            return self._pool_of_one_class(cards, allowed, split, generator)
         picture, wide = cards.picture, allowed.shape[1]
         if self.pool == "photos":  # each photo a row of its own
             picture, allowed = picture.reshape(-1, 1), allowed.reshape(-1, 1)
@@ -179,17 +192,33 @@ class Referential(BaseModel):
             partners = partners & (itself if self.view == "same" else ~itself)
         return cards.picture[row, column], cards.picture[row, one_of(partners, generator)]
 
+    def _pool_of_one_class(
+        self, cards: Cards, allowed: Bool[Tensor, "t m"], split: str, generator: torch.Generator
+    ) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
+        """K pictures of a class that has as many, each of which is what the sender would be shown."""
+        counts = allowed.sum(dim=1)  # [T]
+        self._enough(int(counts.max()) if len(counts) else 0, "pictures of one class", split)
+        rows = (counts >= self.candidates).nonzero()[:, 0]
+        row = rows[int(torch.randint(len(rows), (1,), generator=generator))]
+        candidates = cards.picture[row][some_of(allowed[row], self.candidates, generator)]
+        return candidates, candidates
+
     def _of_one_hand(self, cards: Cards, split: str, generator: torch.Generator) -> Bool[Tensor, "t m"]:
         """What may be a candidate, [T, M], of one hand: drawn at random from those that have enough."""
         hands = cards.hand[cards.pool].unique()  # [A]
         own = cards.pool & (cards.hand == hands[:, None, None])  # [A, T, M]
-        counts = own.any(dim=2).sum(dim=1) if self.pool == "classes" else own.sum(dim=(1, 2))  # [A]
-        self._enough(int(counts.max()) if len(counts) else 0, f"{self.pool} by one hand", split)
+        if self.pool == "class":
+            counts = own.sum(dim=2).amax(dim=1)  # [A]
+        else:
+            counts = own.any(dim=2).sum(dim=1) if self.pool == "classes" else own.sum(dim=(1, 2))
+        what = "pictures of one class" if self.pool == "class" else self.pool
+        self._enough(int(counts.max()) if len(counts) else 0, f"{what} by one hand", split)
         enough = (counts >= self.candidates).nonzero()[:, 0]
         return own[enough[int(torch.randint(len(enough), (1,), generator=generator))]]
 
     def _enough(self, count: int, what: str, split: str) -> None:
         if count < self.candidates:
+            more = ", or more pictures (of scenes: pictures.variants)" if self.pool == "class" else ""
             few = {
                 "class": "it takes two pictures of a class in every split: give more pictures or larger splits",
                 "artist": "take another view, or pictures by several artists",
@@ -197,7 +226,7 @@ class Referential(BaseModel):
             raise InputError(
                 f"{self.candidates} candidates, but only {count} {what} can be played with view {self.view!r}",
                 f"game.candidates, split {split!r}",
-                f"take at most {count} candidates" if count >= 2 else few.get(self.view, "take other pictures"),
+                f"take at most {count} candidates{more}" if count >= 2 else few.get(self.view, "take other pictures"),
             )
 
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
@@ -225,6 +254,7 @@ class Mixture(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = True
+    describes: ClassVar[bool] = False
 
     kind: Literal["mixture"] = "mixture"
     of: tuple[Referential, ...] = Field(min_length=1)

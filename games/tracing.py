@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 
+from games.alone import deal_alone
 from games.pictures import Gallery
 from games.play import Play, Players, Round
 from perception import FrozenTrunk
-from raster import CanvasConfig, InputError
-from raster.shapes import Float, Int, Tensor
+from raster import CanvasConfig
+from raster.shapes import Float, Tensor
 
 #: What is added to and taken from a canvas of 0 and 1 before a logarithm is taken: nothing is quite sure.
 UNSURE = 1e-4
@@ -29,6 +30,7 @@ class Tracing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     chooses: ClassVar[bool] = False
+    describes: ClassVar[bool] = False
 
     kind: Literal["tracing"] = "tracing"
     loss: Literal["mse", "bce", "pyramid"] = "mse"
@@ -56,17 +58,7 @@ class Tracing(BaseModel):
         Raises:
             InputError: the split has no pictures.
         """
-        there = gallery.splits[split].shown.nonzero()[:, 0]  # [n]
-        if not len(there):
-            raise InputError("no picture to trace", f"split {split!r}", "take other pictures or another split")
-        order = torch.randperm(len(there), generator=generator)
-        some = there[order[torch.arange(games) % len(there)]]
-        return self.round_of(some, split, int(torch.randint(2**62, (1,), generator=generator)))
-
-    def round_of(self, shown: Int[Tensor, " b"], split: str, seed: int) -> Round:
-        """The round in which these pictures are traced: no candidates, no target."""
-        none = torch.zeros_like(shown)
-        return Round(shown.new_zeros(1, 0), none - 1, none, shown, split, seed)
+        return deal_alone(gallery, split, games, generator, "trace")
 
     def play(self, pair: Players, round: Round, gallery: Gallery, canvas: CanvasConfig, step: int) -> Play:
         """Play a round: draw, rasterise, compare. The round's indices are on the gallery's device.

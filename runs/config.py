@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
-from agents import AnyBias, Bias, CommunityConfig, ReceiverConfig, SenderConfig
+from agents import AnyBias, Bias, CommunityConfig, DescriberConfig, ReceiverConfig, SenderConfig
 from agents.groups import configs_of
-from agents.receiver import TrunkReader
+from agents.reader import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
 from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
@@ -24,6 +24,12 @@ def trunks_of(biases: Sequence[Bias]) -> dict[str, TimmTrunk]:
             if isinstance(value, TimmTrunk):
                 found[f"biases.{number}.{key}"] = value
     return found
+
+
+def agent_word(agent: SenderConfig | ReceiverConfig | DescriberConfig) -> str:
+    """The key of a config under which such an agent stands."""
+    kinds = {SenderConfig: "sender", ReceiverConfig: "receiver", DescriberConfig: "describer"}
+    return kinds[type(agent)]
 
 
 class TrainConfig(BaseModel):
@@ -71,8 +77,8 @@ class MeasureConfig(BaseModel):
     test_pools: int = Field(16, ge=2)
     """Pools of the test at the end, for each game and each condition."""
     pictures: int = Field(1000, ge=2)
-    """Of a game without candidates (tracing): pictures of a split that are drawn to measure it, at most; all where
-    there are fewer."""
+    """Of a game without candidates (tracing, description): pictures of a split that are drawn to measure it, at most;
+    all where there are fewer."""
     candidates: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Other numbers of candidates at which the test is played too, each with all its controls: a rate that holds at 100
     says more than one at the 10 that agents learned with."""
@@ -102,7 +108,9 @@ class Config(BaseModel):
     sender: SenderConfig = SenderConfig()
     """Who draws."""
     receiver: ReceiverConfig = ReceiverConfig()
-    """Who looks."""
+    """Who looks, and chooses."""
+    describer: DescriberConfig = DescriberConfig()
+    """Who looks in the game ``description``, in place of a receiver, and says what there is."""
     biases: tuple[AnyBias, ...] = ()
     """What pushes them beside the game."""
     community: CommunityConfig = CommunityConfig()
@@ -112,8 +120,8 @@ class Config(BaseModel):
     measure: MeasureConfig = MeasureConfig()
     """How they are measured."""
     probes: tuple[Literal["rate", "iconicity", "prefix", "readable", "one_shot"], ...] = ("rate", "iconicity")
-    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of all others
-    the rest."""
+    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of a
+    description nothing (write []), of all others the rest."""
 
     @model_validator(mode="after")
     def _a_hand_draws_what_its_turns_hold(self) -> "Config":
@@ -127,20 +135,27 @@ class Config(BaseModel):
                 raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
         return self
 
-    def agents(self) -> list[SenderConfig | ReceiverConfig]:
-        """The configs of all agents, each once: those of groups too; no receivers where nobody chooses."""
-        community = self.community
-        draws: list[SenderConfig | ReceiverConfig] = [*configs_of(community.groups, self.sender, community.senders)]
-        looks = configs_of(community.groups, self.receiver, community.receivers) if self.game.chooses else []
-        return list(dict.fromkeys([*draws, *looks]))
+    @property
+    def partner(self) -> ReceiverConfig | DescriberConfig | None:
+        """Who looks at the drawings: a receiver, a describer, or nobody, as the game is."""
+        return self.receiver if self.game.chooses else self.describer if self.game.describes else None
+
+    def agents(self) -> list[SenderConfig | ReceiverConfig | DescriberConfig]:
+        """The configs of all agents, each once: those of groups too; no receivers where nobody looks."""
+        community, partner = self.community, self.partner
+        found: list[SenderConfig | ReceiverConfig | DescriberConfig] = []
+        found += configs_of(community.groups, self.sender, community.senders)
+        if partner is not None:
+            found += configs_of(community.groups, partner, community.receivers)
+        return list(dict.fromkeys(found))
 
     @model_validator(mode="after")
     def _groups_are_agents(self) -> "Config":
         for number, group in enumerate(self.community.groups):
-            for side, base in (("sender", self.sender), ("receiver", self.receiver)):
+            for side, base in (("sender", self.sender), ("receiver", self.partner or self.receiver)):
                 changes = getattr(group, side)
                 try:
-                    configs_of([group], base, 1)  # type: ignore[type-var]
+                    configs_of([group], base, 1)
                 except ValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(["community.groups", str(number), side, *map(str, first["loc"])])
@@ -159,21 +174,30 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _the_probes_are_of_the_game(self) -> "Config":
-        fit, kind = OF_CHOICES if self.game.chooses else OF_TRACES, self.game.kind
+        game = self.game
+        fit = OF_CHOICES if game.chooses else () if game.describes else OF_TRACES
         wrong = [each for each in self.probes if each not in fit]
         if wrong:
-            told = f"{' and '.join(wrong)} cannot be asked of a game of kind {kind}"
-            raise ValueError(f"{told}: say probes: [{', '.join(fit)}], or some of them")
+            told = f"{' and '.join(wrong)} cannot be asked of a game of kind {game.kind}"
+            raise ValueError(f"{told}: say probes: [{', '.join(fit)}]{', or some of them' if fit else ''}")
+        if game.describes and self.pictures.kind != "scenes":
+            raise ValueError(
+                f"nobody knows which objects are in pictures of kind {self.pictures.kind}: a game of kind {game.kind} "
+                "takes pictures: {kind: scenes}"
+            )
         return self
 
     @model_validator(mode="after")
     def _the_judge_judges_only(self) -> "Config":
         trunks: dict[str, TrunkConfig | FrozenTrunk] = {}
-        for agent in reversed([self.sender, self.receiver, *self.agents()]):  # the run's own are named first
-            side = "sender" if isinstance(agent, SenderConfig) else "receiver"
-            named: dict[str, TrunkConfig | FrozenTrunk] = {f"{side}.trunk": agent.trunk}
-            if isinstance(agent, ReceiverConfig) and isinstance(agent.reader, TrunkReader):
-                named["receiver.reader.trunk"] = agent.reader.trunk
+        # The run's own are named first.
+        for agent in reversed([self.sender, self.receiver, self.describer, *self.agents()]):
+            side = agent_word(agent)
+            named: dict[str, TrunkConfig | FrozenTrunk] = {}
+            if not isinstance(agent, DescriberConfig):
+                named[f"{side}.trunk"] = agent.trunk
+            if not isinstance(agent, SenderConfig) and isinstance(agent.reader, TrunkReader):
+                named[f"{side}.reader.trunk"] = agent.reader.trunk
             trunks |= {key: trunk for key, trunk in named.items() if key not in trunks or uses_judge(trunk)}
         trunks |= trunks_of(self.biases)
         played: Sequence[Game] = self.game.parts

@@ -198,6 +198,10 @@ class Evidence:
             "ceiling": ceiling,
         }
 
+    def scores(self) -> dict[str, list[Float[Tensor, "b k"]]]:
+        """The receivers' scores pool by pool: of the drawings, and under each control by its name."""
+        return {"drawings": [play.scores for play in self.plays]} | self._answers
+
     def _another(self, number: int, play: Play) -> Float[Tensor, "b *ink h w"]:
         """A drawing for each game that was made on another pool; from the first again where there are fewer."""
         other = self.plays[number - 1].canvas

@@ -44,6 +44,7 @@ def play_lines(record: Record, step: int) -> list[dict[str, Any]]:
                 **(_judged(play, mine) if play.chosen else {"shown": round.shown[mine].tolist()}),
                 **{name: _rounded(value[mine], 5) for name, value in play.figures.items()},
                 **_turns(play.course, mine),
+                **({} if play.said is None else {"said": _rounded(play.said[mine], 3)}),
                 **written(play.strokes[mine]),
             }
         )
@@ -136,9 +137,8 @@ class Journal:
             "strokes": config.sender.strokes.count,
             "steps": config.train.steps,
         }
-        metrics = {
-            f"test/{key}": float(summary[key]) for key in ("rate", "untrained", "ceiling", "mse") if key in summary
-        }
+        keys = ("rate", "untrained", "ceiling", "mse", "AP_inf")
+        metrics = {f"test/{key}": float(summary[key]) for key in keys if key in summary}
         self.writer.add_hparams(asked, metrics, run_name=".")
 
     def close(self) -> None:

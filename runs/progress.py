@@ -67,7 +67,7 @@ class Progress:
     def summary(self, summary: dict[str, Any]) -> None:
         """The table of results, controls beside the rate; of traces, beside the error."""
         if "rate" not in summary:
-            self._traced(summary)
+            (self._described if "measures" in summary else self._traced)(summary)
             return
         columns = ["rate", "chance", "blank", "shuffled", "untrained", "ceiling", "iconicity"]
         if all(row.get("iconicity") is None for _, _, row in rows(summary)):
@@ -86,6 +86,20 @@ class Progress:
                 cells.append(f"{row['turns']:.2f}")
             table.add_row(game, split, *cells, str(row["n"]))
         self.console.print(table)
+
+    def _described(self, summary: dict[str, Any]) -> None:
+        """A table of a run of description: a row a measure, what was said beside what is said under each control."""
+        narrow = self.console.width < NARROW
+        for game, split, row in rows(summary):
+            title = f"{summary['name']}: on the {split} split, n = {row['n']}"
+            table = Table(title=title, padding=(0, 0) if narrow else (0, 1))
+            for column in ("", game, "95 %", *row["controls"]):
+                table.add_column(column, justify="right" if column else "left", overflow="fold", no_wrap=not column)
+            for name, own in row["measures"].items():
+                cells = [_short(found[name]["value"]) for found in (row["measures"], *row["controls"].values())]
+                cells.insert(1, "" if own["low"] is None else f"{_short(own['low'])}-{_short(own['high'])}")
+                table.add_row(name.replace("_", " "), *cells)
+            self.console.print(table)
 
     def _traced(self, summary: dict[str, Any]) -> None:
         """The table of a run in which nobody chooses: errors, and what a reader reads."""
@@ -114,3 +128,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from agents import Bias, Community, Pair, Receiver, Sender, Turns
-from games import Game, Pictionary
+from agents import Bias, Community, Describer, DescriberConfig, Pair, Receiver, Sender, Turns
+from games import Description, Game, Pictionary
 from games.pictures import Gallery, load_gallery
 from perception import FeatureCache, FrozenTrunk, ScratchTrunk, Trunks, as_frozen, numbered
+from raster import InputError
 from runs.config import Config
 from runs.folder import Folder
 
@@ -51,6 +52,13 @@ class Run:
         return first
 
     @property
+    def describer(self) -> Describer:
+        """The first describer, of a game that has any (``game.describes``)."""
+        first = self.community.receivers[0]
+        assert isinstance(first, Describer)
+        return first
+
+    @property
     def biases(self) -> Sequence[Bias]:
         """The biases of the run."""
         return self.config.biases
@@ -65,12 +73,21 @@ class Run:
 
 
 def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int) -> Community:
-    """Fresh agents on the gallery's device and in the run's precision; no receiver where nobody chooses."""
+    """Fresh agents on the gallery's device and in the run's precision; no receiver where nobody answers."""
     game = config.game
-    receiver = config.receiver if game.chooses else None
+    inks = game.inks(config.sender.strokes.inks) if isinstance(game, Description) else None
     turns = Turns(game.turns, game.sees_scores) if isinstance(game, Pictionary) else None
     community = Community(
-        config.community, config.sender, receiver, gallery, config.canvas, trunks, seed, config.biases, turns
+        config.community,
+        config.sender,
+        config.partner,
+        gallery,
+        config.canvas,
+        trunks,
+        seed,
+        config.biases,
+        turns,
+        inks,
     )
     dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
     return community.to(device=gallery.device, dtype=dtype)
@@ -82,9 +99,17 @@ def assemble(
     """Load the pictures and build fresh agents; nothing is written."""
     trunks = Trunks(device)
     gallery = load_gallery(config.pictures, trunks, FeatureCache.of_user(), device, data_root)
+    _room_for_all(config, gallery)
     _prepare(config, gallery)
     community = build_community(config, gallery, trunks, config.seed)
     return Run(config, Folder(path), gallery, trunks, community, fallback=fallback)
+
+
+def _room_for_all(config: Config, gallery: Gallery) -> None:
+    """Raise InputError where a scene may hold more objects than a describer can tell of."""
+    if config.game.describes and gallery.sets is not None and gallery.sets.shape[1] > config.describer.slots:
+        told = f"scenes hold up to {gallery.sets.shape[1]} objects, but describers tell of {config.describer.slots}"
+        raise InputError(told, "describer.slots", "give it as many, or make scenes of fewer (pictures.world.most)")
 
 
 def _prepare(config: Config, gallery: Gallery) -> None:
@@ -94,7 +119,7 @@ def _prepare(config: Config, gallery: Gallery) -> None:
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     reads += config.game.reads()
     for agent in config.agents():
-        if not isinstance(agent.trunk, ScratchTrunk):
+        if not isinstance(agent, DescriberConfig) and not isinstance(agent.trunk, ScratchTrunk):
             # Of one that is learned on, too: its agents start from what the frozen one sees.
             reads += [(as_frozen(agent.trunk), level) for level in numbered(agent.trunk, agent.levels)]
     for trunk, level in reads:

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 
 from games import Pictionary, Referential
+from runs.changes import by_change
+from runs.describing import of_descriptions
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
 from runs.probes import iconicity, prefix, rate
@@ -21,6 +23,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
 
     The judge looks at the main test split only, and only here: once a run.
     """
+    if run.game.describes:
+        return of_descriptions(run, journal)
     if not run.game.chooses:
         return of_traces(run, journal)
     splits: dict[str, dict[str, Any]] = {}
@@ -38,6 +42,8 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
                 found |= {"prefix": curve.value, "prefix_random": curve.baselines["random"], "curve": curve.parts}
             if run.config.measure.candidates and isinstance(part, Referential):
                 found["candidates"] = _among(run, part, split)
+            if isinstance(part, Referential) and part.pool == "class" and run.gallery.changes is not None:
+                found["changes"] = by_change(evidence)
             splits[split][part.label] = found
             journal.plays(run.step, evidence.records())
     main = splits["test"]

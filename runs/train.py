@@ -18,6 +18,8 @@ from games import Pictionary, Play
 from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
+from runs.describing import describe_split
+from runs.describing.measures import means
 from runs.evidence import gather
 from runs.executors import executor_of
 from runs.folder import append_line
@@ -253,8 +255,12 @@ class Learner:
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
     """Rates on the validation split, each part of the game on its own fixed rounds; and the plays.
 
-    In a game of turns also how many were used; where nobody chooses, how drawings and pictures compare.
+    In a game of turns also how many were used; where nobody chooses, how drawings and pictures compare, or what is said
+    of scenes and what is there.
     """
+    if run.game.describes:
+        described = describe_split(run, "validation")
+        return means(described), described.records()
     if not run.game.chooses:
         traces = trace_split(run, "validation")
         return traces.means(), traces.records()

@@ -10,6 +10,7 @@ from games.pictures.config import (
     NpzPictures,
     PicturesConfig,
     QuickdrawPictures,
+    ScenePictures,
     SplitConfig,
     TorchvisionPictures,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "PicturesConfig",
     "PicturesUnavailable",
     "QuickdrawPictures",
+    "ScenePictures",
     "Split",
     "SplitConfig",
     "TorchvisionPictures",

@@ -31,6 +31,9 @@ class Album:
         place: the file or folder that they came from, if any.
         absent: artists that this source has, but that could not be got this time.
         test: which pictures are the test, bool [n], where the source itself says so.
+        sets: what is in each picture, float32 [n, N, C] as ``perception.sets.CLEVR`` has it, where that is known.
+        changes: in what each picture differs from the first of its class, [n], numbers of ``games.scenes.CHANGES``;
+            where classes are scenes with variants.
     """
 
     pixels: NDArray[np.uint8]
@@ -45,6 +48,8 @@ class Album:
     place: Path | None = None
     absent: Sequence[str] = ()
     test: NDArray[np.bool_] | None = None
+    sets: NDArray[np.float32] | None = None
+    changes: NDArray[np.int64] | None = None
 
     def content(self) -> str:
         """SHA-256 of pictures, labels, artists and their names, in hex: the same in every process.

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from games.scenes.world import WorldConfig
+
 Axis = Literal["picture", "class", "artist"]
 TorchvisionName = Literal[
     "mnist", "kmnist", "fashion-mnist", "omniglot", "cifar10", "cifar100", "stl10", "caltech101", "celeba"
@@ -28,7 +30,8 @@ class SplitConfig(BaseModel):
 
     by: tuple[Axis, ...] | None = Field(None, min_length=1)
     """What is new in a test: ``picture`` (pictures of known classes), ``class`` (whole classes) and, beside either or
-    alone, ``artist``. Left out: class and artist where there are several artists, else picture."""
+    alone, ``artist``. Left out: class and artist where there are several artists, class where classes are scenes with
+    variants, else picture."""
     validation: float = Field(0.1, ge=0, lt=1)
     """The part held out for validation, of whatever is split."""
     test: float = Field(0.15, ge=0, lt=1)
@@ -124,6 +127,42 @@ class QuickdrawPictures(_Common):
     """Only drawings that the game recognised."""
 
 
+class ScenePictures(_Common):
+    """Scenes of objects as CLEVR has them, each with the set of its objects: made up once and kept in the cache, or
+    from a folder in CLEVR's layout.
+    """
+
+    kind: Literal["scenes"] = "scenes"
+    count: int = Field(2000, ge=1, le=1_000_000)
+    """Scenes that are made up."""
+    variants: int = Field(1, ge=1, le=16)
+    """Pictures of each scene. With more than one each scene is a class, whose pictures differ in one object: it is
+    gone, stands elsewhere, or has another colour, size, material or shape."""
+    samples: int = Field(2, ge=1, le=8)
+    """Rays a pixel along each side."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Makes the scenes up. (The run's own seed draws weights and rounds.)"""
+    world: WorldConfig = WorldConfig()
+    """The rules by which they are made up."""
+    path: str | None = Field(None, min_length=1)
+    """A folder in CLEVR's layout to take instead: CLEVR_v1.0, or what `lascaux scenes make` wrote. Its ``val`` is the
+    test, if it has one."""
+    limit: int | None = Field(None, ge=1)
+    """Of a folder: the first so many scenes of each part; all when left out."""
+
+    @model_validator(mode="after")
+    def _what_a_scene_can_be(self) -> "ScenePictures":
+        if self.views > 1:
+            raise ValueError("views: the objects of a mirrored or turned scene stand elsewhere: leave views at 1")
+        if self.path is not None and self.variants > 1:
+            raise ValueError("variants: the scenes of a folder are as they are: leave out path or variants")
+        if self.path is None and self.limit is not None:
+            raise ValueError("limit is of a folder: say count for scenes that are made up")
+        if self.path is None and self.world.most < 1:
+            raise ValueError("world.most is 0: scenes without objects tell nothing")
+        return self
+
+
 class TorchvisionPictures(_Files):
     """A data set that torchvision knows, its own training and test pictures taken together and split anew."""
 
@@ -139,6 +178,12 @@ class TorchvisionPictures(_Files):
 
 
 PicturesConfig = Annotated[
-    EmojiPictures | DigitPictures | FolderPictures | NpzPictures | QuickdrawPictures | TorchvisionPictures,
+    EmojiPictures
+    | DigitPictures
+    | FolderPictures
+    | NpzPictures
+    | QuickdrawPictures
+    | ScenePictures
+    | TorchvisionPictures,
     Field(discriminator="kind"),
 ]

@@ -12,6 +12,7 @@ from games.pictures.album import Album
 from games.pictures.config import SplitConfig
 from games.pictures.copies import add_copies, training_splits
 from games.pictures.splits import Split, make_splits
+from games.scenes.variants import CHANGES
 from perception import FeatureCache, FrozenTrunk, Trunks
 from raster.shapes import Bool, Float, Int, Tensor
 
@@ -117,6 +118,8 @@ class Gallery:
         trunks: the run's frozen trunks.
         device: where the pixels lie.
         size: H = W of the pictures.
+        sets: what is in each picture (``Album.sets``), [n, N, C] on the device; None where nobody knows.
+        changes: in what each differs from the first of its class (``Album.changes``), [n]; None where nobody knows.
     """
 
     def __init__(
@@ -152,6 +155,8 @@ class Gallery:
         self.classes, self.groups, self.artists = list(album.classes), list(album.groups), list(album.artists)
         self.source, self.licences = album.source, list(album.licences)
         self.place: Path | None = album.place
+        self.sets: Tensor | None = None if album.sets is None else torch.from_numpy(album.sets).to(self.device)
+        self.changes: Tensor | None = None if album.changes is None else torch.from_numpy(album.changes)
         self.size = int(album.pixels.shape[-1])
         self.trunks = trunks
         self._cache = cache if cache is not None else FeatureCache(None)
@@ -186,8 +191,13 @@ class Gallery:
         return PictureView(self, index)
 
     def names(self, index: Int[Tensor, " b"]) -> list[str]:
-        """``class/artist`` of each picture; ``class`` alone where there are no artists."""
+        """``class/artist`` of each picture; ``class`` alone where there are no artists; of scenes with variants
+        ``class/change``.
+        """
         index = index.cpu()
+        if self.changes is not None:
+            pairs = zip(self.label[index].tolist(), self.changes[index].tolist(), strict=True)
+            return [f"{self.classes[label]}/{CHANGES[change]}" for label, change in pairs]
         if not self.artists:
             return [self.classes[label] for label in self.label[index].tolist()]
         both = zip(self.label[index].tolist(), self.artist[index].tolist(), strict=True)

@@ -12,6 +12,8 @@ from games.pictures.config import (
     NpzPictures,
     PicturesConfig,
     QuickdrawPictures,
+    ScenePictures,
+    SplitConfig,
 )
 from games.pictures.gallery import Gallery
 from perception import FeatureCache, Trunks
@@ -37,7 +39,14 @@ def load_gallery(
         PicturesUnavailable: they would have to be downloaded and cannot be.
         InputError: whatever else is wrong with the pictures or the split, in one line.
     """
-    return Gallery(load_album(config, data_root), config.split, trunks, cache, device, config.views)
+    return Gallery(load_album(config, data_root), _split(config), trunks, cache, device, config.views)
+
+
+def _split(config: PicturesConfig) -> SplitConfig:
+    """How they are split: variants by scene, where nothing else is said, for they are near twins."""
+    if isinstance(config, ScenePictures) and config.variants > 1 and config.split.by is None:
+        return config.split.model_copy(update={"by": ("class",)})
+    return config.split
 
 
 def load_album(config: PicturesConfig, data_root: Path | str | None = None) -> Album:
@@ -72,6 +81,10 @@ def _of_kind(config: PicturesConfig, data_root: Path | str | None) -> Album:
         from games.pictures.drawings import load_quickdraw
 
         return load_quickdraw(config)
+    if isinstance(config, ScenePictures):
+        from games.pictures.scenes import load_scenes
+
+        return load_scenes(config)
     from games.pictures.vision import load_torchvision
 
     return load_torchvision(config, data_root)

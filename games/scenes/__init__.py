@@ -10,11 +10,14 @@ from games.scenes.render import Rendered, render
 from games.scenes.scene import Scene, Thing, boxes_of, from_set, to_sets
 from games.scenes.sprites import sprites
 from games.scenes.toys import Numbering, multisets, numbered_rightly, numbering, points_of, polygons
+from games.scenes.variants import CHANGES, Family, make_families, make_family
 from games.scenes.world import LAMPS, Made, WorldConfig, make, place
 
 __all__ = [
+    "CHANGES",
     "LAMPS",
     "Camera",
+    "Family",
     "Made",
     "Numbering",
     "Rendered",
@@ -25,6 +28,8 @@ __all__ = [
     "boxes_of",
     "from_set",
     "make",
+    "make_families",
+    "make_family",
     "make_scenes",
     "multisets",
     "numbered_rightly",

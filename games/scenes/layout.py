@@ -11,11 +11,11 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from games.scenes.vocabulary import Colour, Material, Shape, Size
 from games.scenes.world import Made, WorldConfig, make
 from raster.errors import InputError
 from raster.shapes import Tensor, UInt8
+
+T = TypeVar("T")
 
 #: CLEVR's own pictures.
 WIDTH, HEIGHT = 480, 320
@@ -175,12 +177,17 @@ def make_scenes(
 
     Scene i hangs on `seed`, `part` and i alone. Raises InputError as `make` does.
     """
+    return in_threads(lambda index: make(config, width, height, samples, (seed, part, index)), count)
+
+
+def in_threads(make_one: Callable[[int], T], count: int) -> Iterator[T]:
+    """What a function makes of 0, 1, ..., in that order, in as many threads as torch has."""
     threads = max(1, torch.get_num_threads())
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Any] = []
+        waiting: list[Future[T]] = []
         try:
             for index in range(count):
-                waiting.append(pool.submit(make, config, width, height, samples, (seed, part, index)))
+                waiting.append(pool.submit(make_one, index))
                 if len(waiting) >= 4 * threads:
                     yield waiting.pop(0).result()
             while waiting:

@@ -1,6 +1,7 @@
 """Making scenes up: what lies where, by CLEVR's rules, and who sees it from where."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,10 +50,12 @@ class WorldConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Made:
-    """A scene that was made up, with its picture."""
+    """A scene that was made up, its picture, from where it was seen, and where the lamps stood, [3, 3]."""
 
     scene: Scene
     rendered: Rendered
+    camera: Camera
+    lamps: NDArray[np.float64]
 
 
 def make(config: WorldConfig, width: int, height: int, samples: int, seed: tuple[int, ...]) -> Made:
@@ -67,10 +70,35 @@ def make(config: WorldConfig, width: int, height: int, samples: int, seed: tuple
         scene = _place(config, camera, noise, int(noise.integers(config.least, config.most + 1)))
         if scene is None:
             continue
-        rendered = render(scene, camera, lamps, width, height, samples)
-        if (rendered.seen >= config.visible).all():
-            return Made(_told(scene, camera, rendered, width, height), rendered)
+        made = shown(config, scene, camera, lamps, width, height, samples)
+        if made is not None:
+            return made
     raise _too_full(config)
+
+
+def shown(
+    config: WorldConfig,
+    scene: Scene,
+    camera: Camera,
+    lamps: NDArray[np.float64],
+    width: int,
+    height: int,
+    samples: int,
+) -> Made | None:
+    """A scene with its picture; None where some object is hardly seen in it."""
+    rendered = render(scene, camera, lamps, width, height, samples)
+    if not (rendered.seen >= config.visible).all():
+        return None
+    return Made(_told(scene, camera, rendered, width, height), rendered, camera, lamps)
+
+
+def keeps_off(config: WorldConfig, thing: Thing, others: Sequence[Thing], camera: Camera) -> bool:
+    """Whether an object stands as far from all others as the rules ask."""
+    axes = _axes(camera)
+    return all(
+        _apart(config, thing.coords[0] - o.coords[0], thing.coords[1] - o.coords[1], thing.radius + o.radius, axes)
+        for o in others
+    )
 
 
 def place(config: WorldConfig, seed: tuple[int, ...]) -> Scene:
@@ -102,8 +130,7 @@ def _jitter(noise: np.random.Generator, by: float, rows: int) -> NDArray[np.floa
 
 def _place(config: WorldConfig, camera: Camera, noise: np.random.Generator, count: int) -> Scene | None:
     """Objects that keep off each other; None where one of them found no place."""
-    directions = camera.directions()
-    axes = [directions["right"][:2], directions["behind"][:2]]
+    axes = _axes(camera)
     things: list[Thing] = []
     while len(things) < count:
         size = SIZES[int(noise.integers(len(SIZES)))]
@@ -120,7 +147,13 @@ def _place(config: WorldConfig, camera: Camera, noise: np.random.Generator, coun
             "color": COLOURS[int(noise.integers(len(COLOURS)))],
         }
         things.append(Thing(size=size, coords=(x, y, radius), rotation=360 * float(noise.random()), **words))  # type: ignore[arg-type]
-    return Scene(tuple(things), directions)
+    return Scene(tuple(things), camera.directions())
+
+
+def _axes(camera: Camera) -> list[tuple[float, float]]:
+    """Right and behind along the ground."""
+    directions = camera.directions()
+    return [directions[name][:2] for name in ("right", "behind")]
 
 
 def _apart(config: WorldConfig, dx: float, dy: float, radii: float, axes: list[tuple[float, float]]) -> bool:

@@ -14,11 +14,13 @@ from perception.sets.config import (
     RelationEncoderConfig,
     SetDecoderConfig,
     SetEncoderConfig,
+    SetLossConfig,
     SetTransformerConfig,
     SlotAttentionConfig,
     TransformerDecoderConfig,
     build_set_decoder,
     build_set_encoder,
+    build_set_loss,
 )
 from perception.sets.decoded import Decoded, SetDecoder
 from perception.sets.dspn import DSPN
@@ -59,6 +61,7 @@ __all__ = [
     "SetEncoder",
     "SetEncoderConfig",
     "SetLoss",
+    "SetLossConfig",
     "SetTransformer",
     "SetTransformerConfig",
     "SlotAttention",
@@ -73,6 +76,7 @@ __all__ = [
     "box_iou",
     "build_set_decoder",
     "build_set_encoder",
+    "build_set_loss",
     "chamfer",
     "hungarian",
     "over_steps",

@@ -1,5 +1,6 @@
 """Which set encoder and which set decoder, as a config says it."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -7,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 from perception.sets.baselines import LSTMDecoder, MLPDecoder, TransformerDecoder
 from perception.sets.decoded import SetDecoder
 from perception.sets.dspn import DSPN
+from perception.sets.elements import Fields
 from perception.sets.encoders import DeepSets, FSPoolEncoder, RelationEncoder, SetEncoder, SetTransformer
 from perception.sets.implicit import ImplicitDSPN
+from perception.sets.losses import SetLoss, StateCost, chamfer, hungarian
 from perception.sets.slots import SlotAttention
 from raster.errors import InputError
 
@@ -198,6 +201,25 @@ _DECODERS: dict[type[BaseModel], type] = {
     DSPNConfig: DSPN,
     ImplicitDSPNConfig: ImplicitDSPN,
 }
+
+
+class SetLossConfig(_Model):
+    """How far a predicted set is from the true one: smooth L1 of paired elements."""
+
+    kind: Literal["hungarian", "chamfer"] = "hungarian"
+    """Paired one to one, or each element with its nearest."""
+    numbers: float = Field(1.0, ge=0)
+    """Weight of numbers, such as coordinates. More of it buys tight thresholds with loose ones."""
+    classes: float = Field(1.0, ge=0)
+    """Weight of attributes."""
+    presence: float = Field(1.0, ge=0)
+    """Weight of presence."""
+
+
+def build_set_loss(config: SetLossConfig, fields: Fields) -> SetLoss:
+    """The loss that `config` describes, of elements with these fields: prediction and target to one number a set."""
+    cost = StateCost(fields, config.numbers, config.classes, config.presence)
+    return partial(chamfer if config.kind == "chamfer" else hungarian, cost=cost)
 
 
 def build_set_encoder(

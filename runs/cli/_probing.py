@@ -43,6 +43,9 @@ def measure(run: "Run", names: list[str]) -> dict[str, Any]:
     Raises:
         InputError: a probe asks for what the run's game has not: a choice, or traces.
     """
+    if run.game.describes:
+        do = "its figures stand in summary.json and report.html"
+        raise InputError(f"no probe can be asked of a run of the game {run.config.game.kind}", run.folder, do)
     fit = list(PROBES if run.game.chooses else OF_TRACES)
     for name in names:
         if name not in fit:

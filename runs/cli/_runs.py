@@ -89,7 +89,7 @@ def probe(
         raise InputError("this run predicts sets: it has no drawings to probe", folder, do)
     opened = runs.load(folder, device)
     wanted = wanted or list(opened.config.probes)
-    if not wanted:
+    if not wanted and not opened.game.describes:
         raise InputError("the run's config names no probe", folder, "say which, such as --names rate,prefix")
     found: dict[str, Any] = measure(opened, wanted)
     if as_json:

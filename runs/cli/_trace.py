@@ -77,7 +77,7 @@ def _opened(folder: Path, device: str) -> "Run":
     from runs.start import load
 
     config = load_config(Config, Folder.of_run(folder).config, []).config  # before its pictures are loaded
-    if config.game.chooses:
+    if config.game.chooses or config.game.describes:
         what = f"a run of the game {config.game.kind} draws to be understood, not to trace"
         raise InputError(what, folder, "give a run of kind tracing (lascaux run tracing/lines)")
     return load(folder, device)

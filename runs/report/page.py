@@ -15,6 +15,7 @@ from raster.shapes import Tensor
 from runs.drawings import one_of, strokes_of
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report._pages import page
+from runs.report.description import write_description_report
 from runs.report.figures import as_data_uri, confusion, curves
 from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
@@ -65,6 +66,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
     """
     files = Folder.of_run(Path(folder))
     config = run.config if run is not None else _config(files)
+    if config.game.describes:
+        return write_description_report(files, run)
     if not config.game.chooses:
         return write_tracing_report(files, run)
     if run is None:
@@ -96,6 +99,7 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
             for game, where, row in _rows(summary)
             for candidates, found in row.get("candidates", {}).items()
         ],
+        changes=[(game, where, row["changes"]) for game, where, row in _rows(summary) if "changes" in row],
         split=split,
         galleries={
             game: choose([line for line in plays if line["game"] == game], pictures, pixels, sigma2) for game in games

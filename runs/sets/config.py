@@ -12,6 +12,7 @@ from perception.sets import (
     ImplicitDSPNConfig,
     RelationEncoderConfig,
     SetDecoderConfig,
+    SetLossConfig,
     SetTransformerConfig,
 )
 from runs.sets.tasks import TaskConfig
@@ -87,19 +88,6 @@ SetsOf = FSPoolEncoderConfig | RelationEncoderConfig | DeepSetsConfig | SetTrans
 EncoderConfig = Annotated[VectorEncoder | SetsOf | PictureEncoder, Field(discriminator="kind")]
 
 
-class LossConfig(_Model):
-    """How far a predicted set is from the true one: smooth L1 of paired elements."""
-
-    kind: Literal["hungarian", "chamfer"] = "hungarian"
-    """Paired one to one, or each element with its nearest."""
-    numbers: float = Field(1.0, ge=0)
-    """Weight of numbers, such as coordinates. More of it buys tight thresholds with loose ones."""
-    classes: float = Field(1.0, ge=0)
-    """Weight of attributes."""
-    presence: float = Field(1.0, ge=0)
-    """Weight of presence."""
-
-
 class LearnConfig(_Model):
     """How it learns, and how often it writes things down."""
 
@@ -164,7 +152,7 @@ class SetsConfig(_Model):
     what decoder.rate means: take tune with it. Not with the encoder ``own``, whose vectors are such encodings."""
     decoder: SetDecoderConfig = DSPNConfig()
     """How the vector becomes a set."""
-    loss: LossConfig = LossConfig()
+    loss: SetLossConfig = SetLossConfig()
     """What a set costs."""
     represent: float = Field(0.1, ge=0)
     """Weight of the representation loss, which pulls the vector to what the decoder's encoder makes of the true set. Of

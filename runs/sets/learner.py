@@ -1,12 +1,11 @@
 """Learning to predict sets, step by step. Everything that a step depends on is in ``state``."""
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from perception.sets import DSPN, ImplicitDSPN, SetLoss, StateCost, chamfer, hungarian, over_steps, tune_rate
+from perception.sets import DSPN, ImplicitDSPN, SetLoss, build_set_loss, over_steps, tune_rate
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.sets.config import SetsConfig
@@ -20,9 +19,7 @@ FIRST = 1024
 
 def set_loss(config: SetsConfig) -> SetLoss:
     """The loss that a config says: prediction and target to one number a set."""
-    weights = config.loss
-    cost = StateCost(config.task.fields, weights.numbers, weights.classes, weights.presence)
-    return partial(chamfer if weights.kind == "chamfer" else hungarian, cost=cost)
+    return build_set_loss(config.loss, config.task.fields)
 
 
 class SetLearner:

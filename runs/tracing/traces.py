@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from games import Play, Tracing, as_ink
+from games.alone import alone
 from games.tracing import bce, mse
 from raster import Strokes
 from raster.shapes import Float, Int, Tensor
@@ -142,7 +143,7 @@ def trace_split(run: Run, split: str) -> Traces:
     with torch.no_grad():
         for number, some in enumerate(there[order].split(CHUNK)):
             sender = number % run.config.community.senders
-            round = game.round_of(some, split, number).to(run.gallery.device)
+            round = alone(some, split, number).to(run.gallery.device)
             plays.append(game.play(run.pair(sender, 0), round, run.gallery, run.config.canvas, run.step))
             senders.append(sender)
     return Traces(run, game, split, plays, senders)

@@ -121,7 +121,7 @@ def test_a_trunk_reader_takes_a_canvas_of_another_size_than_the_photos(gallery: 
 
 
 def test_a_trunk_reader_sees_random_lines_standardised(gallery: Gallery) -> None:
-    from agents.receiver import _random_lines
+    from agents.reader import _random_lines
 
     one = receiver(gallery, canvas=32, reader=trunk_reader(2))
     x = one._read(_random_lines(32, torch.device("cpu"))).unflatten(1, (len(one.mean), -1))

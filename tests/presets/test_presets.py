@@ -27,8 +27,8 @@ SMALL = [
     "community.receivers=1",
     "community.events=[]",  # there is one step, and they would come after it
 ]
-# Presets of single pictures (`lascaux draw`) are tried in tests/cli/test_draw.py, sets in test_sets_presets.py.
-RUNS = [name for name in preset_names() if name.split("/")[0] not in {"draw", "sets"}]
+# Presets of single pictures (`lascaux draw`) are tried in tests/cli/test_draw.py, sets and scenes in files beside this.
+RUNS = [name for name in preset_names() if name.split("/")[0] not in {"draw", "sets", "scenes"}]
 TURNS = ["game.turns=3", "game.strokes=1"]  # as many turns as strokes are left
 
 
