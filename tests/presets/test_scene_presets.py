@@ -37,7 +37,11 @@ def test_a_preset_loads_and_is_written_back(name: str, tmp_path: Path) -> None:
     assert load(Config, tmp_path / "again.yaml").config == config
 
 
-@pytest.mark.parametrize("name", PRESETS)
+# It differs from scenes/describe in the colour of its strokes alone.
+CASES = [pytest.param(name, marks=[pytest.mark.slow] if "colour" in name else []) for name in PRESETS]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_preset_made_small_runs(name: str, tmp_path: Path) -> None:
     words = [word for each in SMALL for word in ("--set", each)]
     done = CliRunner().invoke(app, ["run", name, *words, "--out", str(tmp_path / "run")], catch_exceptions=False)
