@@ -1,7 +1,7 @@
 """Agents that differ: groups with configs of their own on top of the run's."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,7 +61,7 @@ def configs_of(groups: Sequence[Group], base: Agent, count: int) -> list[Agent]:
     found: list[Agent] = []
     for group in groups:
         changes = group.sender if senders else group.receiver
-        own: Agent = type(base).model_validate(merged(base.model_dump(), changes)) if changes else base
+        own = cast(Agent, type(base).model_validate(merged(base.model_dump(), changes))) if changes else base
         found += [own] * (group.senders if senders else group.receivers)
     return found or [base] * count
 
