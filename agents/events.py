@@ -93,8 +93,8 @@ class Thaw(Met):
 class Lesson(Happens):
     """How a sender learns from another: it is shown pictures and the strokes that the teacher draws of them.
 
-    Its cost is the mean squared distance between its points and the teacher's, stroke by stroke in their order; the
-    step size is the run's, the optimiser its own.
+    Its cost is the mean squared distance between its points and the teacher's, stroke by stroke in their order, both
+    as biases let them see and move their hands; the step size is its group's, the optimiser its own.
     """
 
     drawings: int = Field(64, ge=1)

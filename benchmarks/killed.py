@@ -1,6 +1,6 @@
 """A run with turnover and imitation, killed (SIGKILL) at random moments and resumed, against the run that was not.
 
-    python benchmarks/killed.py                  # 20 moments, to benchmarks/results/killed.json; goes on with what is there
+    python benchmarks/killed.py                  # 20 moments; goes on with results/killed.json
     python benchmarks/killed.py --moments 3 --results /tmp/killed.json --keep /tmp/killed
 
 Each moment is a run of its own in a process of its own: it is killed once it has written down so many steps and some

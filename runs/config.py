@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, Bias, CommunityConfig, ReceiverConfig, SenderConfig
-from agents.groups import configs_of
+from agents.groups import all_biases, configs_of
 from agents.receiver import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
@@ -127,6 +127,11 @@ class Config(BaseModel):
                 raise ValueError(f"game.sees_scores asks for sender.head.kind recurrent: {head} draws all at once")
         return self
 
+    @property
+    def all_biases(self) -> list[Bias]:
+        """Every bias, those of groups after those of all: the position is its number in a checkpoint."""
+        return all_biases(self.community.groups, self.biases)
+
     def agents(self) -> list[SenderConfig | ReceiverConfig]:
         """The configs of all agents, each once: those of groups too; no receivers where nobody chooses."""
         community = self.community
@@ -176,6 +181,9 @@ class Config(BaseModel):
                 named["receiver.reader.trunk"] = agent.reader.trunk
             trunks |= {key: trunk for key, trunk in named.items() if key not in trunks or uses_judge(trunk)}
         trunks |= trunks_of(self.biases)
+        for number, group in enumerate(self.community.groups):
+            own = trunks_of(group.biases or ())
+            trunks |= {f"community.groups.{number}.{key}": trunk for key, trunk in own.items()}
         played: Sequence[Game] = self.game.parts
         for number, part in enumerate(played):
             trunks |= {f"the trunk of game {number}'s distractors": trunk for trunk, _ in part.reads()}

@@ -1,7 +1,7 @@
 """The life of a community: its events as they come due, and all that is known of who lives in which slot."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -33,10 +33,13 @@ class Life:
     Args:
         run: whose community.
         optimisers: of its members, by name.
+        paces: the step size of each of their parameter groups, as a part of the run's.
     """
 
-    def __init__(self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
-        self.run, self.optimisers = run, optimisers
+    def __init__(
+        self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer], paces: Mapping[str, Sequence[float]]
+    ) -> None:
+        self.run, self.optimisers, self.paces = run, optimisers, paces
         config = run.config.community
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
         self.counts = {side: len(getattr(run.community, side)) for side in SIDES}
@@ -195,27 +198,28 @@ class Life:
         return self.run.gallery.view(train[some].to(self.run.gallery.device))
 
     def _drawn(self, teacher: int, view: Any) -> Float[Tensor, "b n p 2"]:
-        """The points that a sender draws of some pictures, as it is when measured."""
+        """The points that a sender draws of some pictures, as it is when measured, with its own biases: what others
+        see of it.
+        """
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
         with torch.no_grad():
-            pair = self.run.pair(teacher, 0)
-            return pair.sender.draw(view, pair.moment("sender", torch.Generator().manual_seed(seed))).points
+            return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
 
     def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
-        """Optimiser steps of one sender on a teacher's strokes."""
+        """Optimiser steps of one sender on a teacher's strokes, with the biases that push its eyes and hand."""
         assert shown is not None
         agent, optimiser = self._agent("senders", pupil), self.optimisers[f"senders.{pupil}"]
         assert isinstance(agent, Sender)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
+        for group, pace in zip(optimiser.param_groups, self.paces[f"senders.{pupil}"], strict=True):
+            group["lr"] = lr * pace
         for _ in range(lesson.steps):
             seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
             few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
             few = few.to(shown.device)
             pair = self.run.pair(pupil, 0, training=True)
-            meant = agent.draw(view[few], pair.moment("sender", torch.Generator().manual_seed(int(seed))))
+            drawn = pair.draw(view[few], torch.Generator().manual_seed(int(seed)))
             optimiser.zero_grad(set_to_none=True)
-            (meant.points - shown[few]).square().mean().backward()
+            (drawn.points - shown[few]).square().mean().backward()
             nn.utils.clip_grad_norm_(agent.parameters(), self.run.config.train.clip)
             optimiser.step()
         optimiser.zero_grad(set_to_none=True)

@@ -52,8 +52,8 @@ class Run:
 
     @property
     def biases(self) -> Sequence[Bias]:
-        """The biases of the run."""
-        return self.config.biases
+        """Every bias, those of groups after those of all."""
+        return self.config.all_biases
 
     def pair(self, sender: int, receiver: int, training: bool = False) -> Pair:
         """A sender and a receiver as they are now, by number."""
@@ -70,7 +70,7 @@ def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int)
     receiver = config.receiver if game.chooses else None
     turns = Turns(game.turns, game.sees_scores) if isinstance(game, Pictionary) else None
     community = Community(
-        config.community, config.sender, receiver, gallery, config.canvas, trunks, seed, config.biases, turns
+        config.community, config.sender, receiver, gallery, config.canvas, trunks, seed, config.all_biases, turns
     )
     dtype = torch.float64 if config.train.dtype == "float64" else torch.float32
     return community.to(device=gallery.device, dtype=dtype)
@@ -90,7 +90,7 @@ def assemble(
 def _prepare(config: Config, gallery: Gallery) -> None:
     """Compute the photo features of all who will ask for them, in one pass of each photo through each trunk."""
     wanted: dict[FrozenTrunk, set[int]] = {}
-    asked = [pair for each in config.biases for pair in each.reads()]
+    asked = [pair for each in config.all_biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     reads += config.game.reads()
     for agent in config.agents():
