@@ -1,12 +1,14 @@
 """The agents of another run, who are to come into a community: read without running code, and checked."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 from torch import nn
 
+from agents import ReceiverConfig, SenderConfig
 from agents.groups import configs_of
 from raster import InputError
 from raster.shapes import Tensor
@@ -77,7 +79,7 @@ def strangers_of(path: Path) -> Strangers:
         raise InputError("the run has no checkpoint", path, "let it run to its first one, or name another run")
     weights, state = found
     community, content = config.community, hashlib.sha256()
-    kinds = {
+    kinds: dict[str, Sequence[SenderConfig | ReceiverConfig]] = {
         "senders": configs_of(community.groups, config.sender, community.senders),
         "receivers": configs_of(community.groups, config.receiver, community.receivers),
     }
