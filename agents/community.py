@@ -12,7 +12,7 @@ from agents.bias import Bias
 from agents.describer import Describer, DescriberConfig
 from agents.events import Event
 from agents.eye import Pictures, View
-from agents.groups import Group, configs_of
+from agents.groups import Group, configs_of, numbers_of
 from agents.heads import Midway
 from agents.meetings import Meetings, Sampler
 from agents.moment import Moment
@@ -90,7 +90,7 @@ class CommunityConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Pair:
-    """A sender and a receiver at one moment, biases included: what a game plays with.
+    """A sender and a receiver at one moment, the biases of each included: what a game plays with.
 
     In a game of description the receiver is a describer. One in which nobody answers has no receivers: whoever draws
     there is a pair with None.
@@ -103,6 +103,8 @@ class Pair:
     training: bool
     cut: bool = False
     """Whether the receiver's gradient does not reach the sender."""
+    looks_with: Sequence[Bias] | None = None
+    """The receiver's biases, where they are others than the sender's ``biases``."""
 
     @property
     def _looks(self) -> Receiver:
@@ -115,7 +117,8 @@ class Pair:
 
     def seen(self, view: View, moment: Moment) -> View:
         """What biases let an agent (``moment.role``) see of ``view``."""
-        for each in self.biases:
+        other = moment.role == "receiver" and self.looks_with is not None
+        for each in self.looks_with or () if other else self.biases:
             view = each.see(view, moment)
         return view
 
@@ -249,6 +252,9 @@ class Community(nn.Module):
             self.senders = nn.ModuleList(map(new_sender, range(len(draws))))
             self.receivers = nn.ModuleList(map(new_receiver, range(len(looks))))
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
+        # Whether some groups have biases of their own, which stand after those of all.
+        self._parted = any(group.biases is not None for group in config.groups)
+        self._common = len(biases) - sum(len(group.biases or ()) for group in config.groups)
         self.shared = nn.ModuleList(self.commons.values())
         # What biases learn or remember: with the agents, so that it is moved, trained and saved like them.
         self.kept = nn.ModuleDict({number: module for number, module in kept.items() if module is not None})
@@ -310,11 +316,23 @@ class Community(nn.Module):
         return self._sampler.independent(self.config.meetings or max(self.matrix.shape), generator)
 
     def pair(self, sender: int, receiver: int, biases: Sequence[Bias], step: int, training: bool) -> Pair:
-        """Sender and receiver by number, with the biases of the run; None for the receiver where there are none."""
+        """Sender and receiver by number, each with those of a run's ``biases`` that are its own; None for the receiver
+        where there are none.
+        """
         s, r = self.senders[sender], self.receivers[receiver] if len(self.receivers) else None
         assert isinstance(s, Sender)
         assert r is None or isinstance(r, Receiver | Describer)
-        return Pair(s, r, biases, step, training)
+        if not self._parted:
+            return Pair(s, r, biases, step, training)
+        draws, looks = (
+            [biases[n] for n in self.pushed_by(side, slot)]
+            for side, slot in (("senders", sender), ("receivers", receiver))
+        )
+        return Pair(s, r, draws, step, training, looks_with=looks)
+
+    def pushed_by(self, side: str, slot: int) -> list[int]:
+        """The numbers of the run's biases that push the agent of a slot of ``senders`` or ``receivers``."""
+        return numbers_of(self.config.groups, self._common, side == "senders", slot)
 
     def kept_by(self, number: int) -> nn.Module | None:
         """What the bias of that number keeps from step to step (``Bias.keeps``), if anything."""

@@ -93,8 +93,8 @@ class Thaw(Met):
 class Lesson(Happens):
     """How a sender learns from another: it is shown pictures and the strokes that the teacher draws of them.
 
-    Its cost is the mean squared distance between its points and the teacher's, stroke by stroke in their order; the
-    step size is the run's, the optimiser its own.
+    Its cost is the mean squared distance between its points and the teacher's, stroke by stroke in their order, both
+    as biases let them see and move their hands; the step size is its group's, the optimiser its own.
     """
 
     drawings: int = Field(64, ge=1)
@@ -133,8 +133,25 @@ class Migrate(Happens):
     """Exchanges of each side, one after another."""
 
 
+class Contact(Happens):
+    """Two grown communities meet: agents of another run, as it was last saved, take slots of those that are like them.
+
+    They come with their weights and without their optimisers, unfrozen, as new as anybody who comes at that step.
+    """
+
+    kind: Literal["contact"] = "contact"
+    run: str = Field(min_length=1)
+    """The folder of the other run. Its agents must be of the architecture of those whose slots they take."""
+    side: Literal["senders", "receivers", "both"] = "both"
+    """Who comes."""
+    who: Who | Literal["empty"] = "empty"
+    """Whose slots they take: a rule, or slots by number; or those that are ``empty``, lowest first."""
+    count: int = Field(1024, ge=1)
+    """How many of each side, at most."""
+
+
 Event = Annotated[
-    Birth | Death | Replace | Freeze | Thaw | Imitate | Generation | Migrate,
+    Birth | Death | Replace | Freeze | Thaw | Imitate | Generation | Migrate | Contact,
     Field(discriminator="kind"),
 ]
 """What can happen, by ``kind``."""

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.bias import AnyBias, Bias
 from agents.describer import DescriberConfig
 from agents.receiver import ReceiverConfig
 from agents.sender import SenderConfig
@@ -26,6 +27,9 @@ class Group(BaseModel):
     under it whole."""
     receiver: dict[str, Any] = Field(default_factory=dict)
     """Likewise, of its receivers, or of its describers where the game has those."""
+    biases: tuple[AnyBias, ...] | None = None
+    """What pushes them, in place of the run's ``biases``: what its agents see, what its senders' hands do, and what
+    their drawings cost. [] for none; the run's when left out."""
     lr: float = Field(1.0, gt=0, le=100)
     """Their step size, as a part of the run's."""
     learns: float = Field(1.0, ge=0, le=1)
@@ -74,3 +78,32 @@ def group_of(groups: Sequence[Group], senders: bool, slot: int) -> Group:
         if slot < upto:
             return group
     return Group()
+
+
+def all_biases(groups: Sequence[Group], base: Sequence[Bias]) -> list[Bias]:
+    """Every bias of a run, in the order of their numbers: the run's own, then each group's."""
+    return [*base, *(each for group in groups for each in group.biases or ())]
+
+
+def numbers_of(groups: Sequence[Group], base: int, senders: bool, slot: int) -> list[int]:
+    """The numbers in ``all_biases`` of what pushes the agent of a slot.
+
+    Args:
+        groups: of the community.
+        base: how many biases the run itself has.
+        senders: whether the slot is a sender's.
+        slot: of the agent.
+
+    >>> numbers_of([Group(senders=1), Group(senders=1, biases=())], 2, True, 0)
+    [0, 1]
+    >>> numbers_of([Group(senders=1), Group(senders=1, biases=())], 2, True, 1)
+    []
+    """
+    upto, first = 0, base
+    for group in groups:
+        upto += group.senders if senders else group.receivers
+        own = len(group.biases or ())
+        if slot < upto:
+            return list(range(base)) if group.biases is None else list(range(first, first + own))
+        first += own
+    return list(range(base))

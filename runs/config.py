@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 import agents.biases  # noqa: F401  (registers the biases that ship with lascaux)
 from agents import AnyBias, Bias, CommunityConfig, DescriberConfig, ReceiverConfig, SenderConfig
-from agents.groups import configs_of
+from agents.groups import all_biases, configs_of
 from agents.reader import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
@@ -136,6 +136,11 @@ class Config(BaseModel):
         return self
 
     @property
+    def all_biases(self) -> list[Bias]:
+        """Every bias, those of groups after those of all: the position is its number in a checkpoint."""
+        return all_biases(self.community.groups, self.biases)
+
+    @property
     def partner(self) -> ReceiverConfig | DescriberConfig | None:
         """Who looks at the drawings: a receiver, a describer, or nobody, as the game is."""
         return self.receiver if self.game.chooses else self.describer if self.game.describes else None
@@ -200,6 +205,9 @@ class Config(BaseModel):
                 named[f"{side}.reader.trunk"] = agent.reader.trunk
             trunks |= {key: trunk for key, trunk in named.items() if key not in trunks or uses_judge(trunk)}
         trunks |= trunks_of(self.biases)
+        for number, group in enumerate(self.community.groups):
+            own = trunks_of(group.biases or ())
+            trunks |= {f"community.groups.{number}.{key}": trunk for key, trunk in own.items()}
         played: Sequence[Game] = self.game.parts
         for number, part in enumerate(played):
             trunks |= {f"the trunk of game {number}'s distractors": trunk for trunk, _ in part.reads()}

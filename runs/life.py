@@ -1,19 +1,22 @@
 """The life of a community: its events as they come due, and all that is known of who lives in which slot."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from agents.events import Birth, Death, Event, Freeze, Generation, Imitate, Lesson, Migrate, Replace, Thaw, Who
+from agents.events import Birth, Contact, Death, Event, Freeze, Generation, Imitate, Lesson, Migrate, Replace, Thaw, Who
 from agents.groups import group_of
 from agents.meetings import Meetings
 from agents.sender import Sender
 from agents.topologies import same_place
+from raster import InputError
 from raster.shapes import Float, Tensor
 from runs.run import Run
+from runs.strangers import Stranger, Strangers, strangers_of
 
 Side = Literal["senders", "receivers"]
 SIDES: tuple[Side, ...] = ("senders", "receivers")
@@ -33,10 +36,13 @@ class Life:
     Args:
         run: whose community.
         optimisers: of its members, by name.
+        paces: the step size of each of their parameter groups, as a part of the run's.
     """
 
-    def __init__(self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
-        self.run, self.optimisers = run, optimisers
+    def __init__(
+        self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer], paces: Mapping[str, Sequence[float]]
+    ) -> None:
+        self.run, self.optimisers, self.paces = run, optimisers, paces
         config = run.config.community
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
         self.counts = {side: len(getattr(run.community, side)) for side in SIDES}
@@ -49,6 +55,9 @@ class Life:
         self.merit = {side: torch.zeros(n, dtype=torch.float64, device=device) for side, n in self.counts.items()}
         self.births = 0
         self.still: set[str] = set()
+        self.known: dict[str, str] = {}
+        """Of runs whose agents come: the hash of what was found when this run began."""
+        self._strangers: dict[str, Strangers] | None = None
         self._speeds = {
             f"{side}.{slot}": group_of(config.groups, side == "senders", slot).learns
             for side, n in self.counts.items()
@@ -57,6 +66,35 @@ class Life:
         self._home = same_place(config.senders, config.receivers)
         self._judged = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
 
+    def expect(self, step: int) -> None:
+        """Read the agents of other runs that are still to come at ``step`` or later, once; see that each fits a slot.
+
+        Raises:
+            InputError: there is no such run, it has other agents, or others than when this run began.
+        """
+        if self._strangers is not None:
+            return
+        found: dict[str, Strangers] = {}
+        for number, event in enumerate(self.run.config.community.events):
+            if not isinstance(event, Contact) or not any(map(event.due, range(step, self.run.config.train.steps))):
+                continue
+            if event.run not in found:
+                found[event.run] = strangers_of(Path(event.run))
+            content = found[event.run].content
+            if self.known.setdefault(event.run, content) != content:
+                what = "the run has other agents than when this one began"
+                raise InputError(what, event.run, "put its old checkpoints back, or begin anew")
+            if self.run.community.commons:
+                what = f"community.events.{number}: strangers cannot come where agents share a trunk"
+                raise InputError(what, event.run, "leave shared: true out, or the contact")
+            for side in SIDES if event.side == "both" else (event.side,):
+                for stranger in self._come(found[event.run], side) if self.counts[side] else ():
+                    apart = [stranger.other_than(self._agent(side, slot)) for slot in range(self.counts[side])]
+                    if None not in apart:
+                        what = f"community.events.{number}: its {stranger.name} is of another architecture: {apart[0]}"
+                        raise InputError(what, event.run, "name a run of equal agents, or give a group their config")
+        self._strangers = found
+
     def before(self, step: int, lr: float) -> list[dict[str, Any]]:
         """Let happen what is due before a step: in the order of the config. Gives a line of events.jsonl for each.
 
@@ -64,6 +102,7 @@ class Life:
             step: that is about to be played, from 0.
             lr: step size of lessons.
         """
+        self.expect(step)
         due = [event for event in self.run.config.community.events if event.due(step)]
         happened = [{"step": step, "kind": event.kind, **self._happen(event, step, lr)} for event in due]
         there = [self.present[side] if self.counts[side] else None for side in SIDES]
@@ -101,6 +140,7 @@ class Life:
         parts = ("present", "frozen", "born", "generation", "merit")
         return {part: {side: each.clone() for side, each in getattr(self, part).items()} for part in parts} | {
             "births": self.births,
+            "known": dict(self.known),
             "generator": self.generator.get_state(),
         }
 
@@ -110,6 +150,8 @@ class Life:
             for side, each in getattr(self, part).items():
                 each.copy_(state[part][side])
         self.births = int(state["births"])
+        self.known = {str(run): str(content) for run, content in state.get("known", {}).items()}
+        self._strangers = None
         self.generator.set_state(state["generator"])
 
     def _happen(self, event: Event, step: int, lr: float) -> dict[str, Any]:
@@ -122,10 +164,12 @@ class Life:
         sides = tuple(side for side in sides if self.counts[side])
         if isinstance(event, Migrate):
             return {side: [pair for _ in range(event.count) for pair in self._exchange(side)] for side in sides}
+        if isinstance(event, Contact):
+            return {"run": event.run} | {side: self._joined(side, event, step) for side in sides}
         found: dict[str, Any] = {}
         for side in sides:
             if isinstance(event, Birth):
-                found[side] = (~self.present[side]).nonzero()[:, 0].tolist()[: event.count]
+                found[side] = self._empty(side)[: event.count]
             else:
                 among = self.frozen[side] if isinstance(event, Thaw) else self.present[side]
                 found[side] = self._whom(side, event.who, event.count, among)
@@ -136,6 +180,33 @@ class Life:
                     self._bear(side, slot, step)
                 elif isinstance(event, Freeze | Thaw):
                     self.frozen[side][slot] = isinstance(event, Freeze)
+        return found
+
+    def _empty(self, side: Side) -> list[int]:
+        slots: list[int] = (~self.present[side]).nonzero()[:, 0].tolist()
+        return slots
+
+    def _come(self, strangers: Strangers, side: Side) -> list[Stranger]:
+        return strangers.senders if side == "senders" else strangers.receivers
+
+    def _joined(self, side: Side, event: Contact, step: int) -> list[list[int]]:
+        """Strangers take slots, each the first that is free for it; [slot, its slot in the other run] of each."""
+        assert self._strangers is not None
+        coming = list(self._come(self._strangers[event.run], side))
+        if event.who == "empty":
+            slots = self._empty(side)[: event.count]
+        else:
+            slots = self._whom(side, event.who, event.count)
+        found = []
+        for slot in slots:
+            agent = self._agent(side, slot)
+            fits = next((number for number, each in enumerate(coming) if each.other_than(agent) is None), None)
+            if fits is None:
+                continue
+            stranger = coming.pop(fits)
+            agent.load_state_dict(stranger.weights)
+            self._settled(side, slot, step)
+            found.append([slot, stranger.slot])
         return found
 
     def _whom(self, side: Side, who: Who, count: int, among: Tensor | None = None) -> list[int]:
@@ -156,6 +227,10 @@ class Life:
         seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
         fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
         self._agent(side, slot).load_state_dict(fresh.state_dict())
+        self._settled(side, slot, step)
+
+    def _settled(self, side: Side, slot: int, step: int) -> None:
+        """Whoever has just come into a slot begins there with nothing but its weights."""
         self.optimisers[f"{side}.{slot}"].state.clear()
         self.present[side][slot], self.frozen[side][slot] = True, False
         self.born[side][slot], self.merit[side][slot] = step, 0.0
@@ -195,27 +270,28 @@ class Life:
         return self.run.gallery.view(train[some].to(self.run.gallery.device))
 
     def _drawn(self, teacher: int, view: Any) -> Float[Tensor, "b n p 2"]:
-        """The points that a sender draws of some pictures, as it is when measured."""
+        """The points that a sender draws of some pictures, as it is when measured, with its own biases: what others
+        see of it.
+        """
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
         with torch.no_grad():
-            pair = self.run.pair(teacher, 0)
-            return pair.sender.draw(view, pair.moment("sender", torch.Generator().manual_seed(seed))).points
+            return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
 
     def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
-        """Optimiser steps of one sender on a teacher's strokes."""
+        """Optimiser steps of one sender on a teacher's strokes, with the biases that push its eyes and hand."""
         assert shown is not None
         agent, optimiser = self._agent("senders", pupil), self.optimisers[f"senders.{pupil}"]
         assert isinstance(agent, Sender)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
+        for group, pace in zip(optimiser.param_groups, self.paces[f"senders.{pupil}"], strict=True):
+            group["lr"] = lr * pace
         for _ in range(lesson.steps):
             seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
             few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
             few = few.to(shown.device)
             pair = self.run.pair(pupil, 0, training=True)
-            meant = agent.draw(view[few], pair.moment("sender", torch.Generator().manual_seed(int(seed))))
+            drawn = pair.draw(view[few], torch.Generator().manual_seed(int(seed)))
             optimiser.zero_grad(set_to_none=True)
-            (meant.points - shown[few]).square().mean().backward()
+            (drawn.points - shown[few]).square().mean().backward()
             nn.utils.clip_grad_norm_(agent.parameters(), self.run.config.train.clip)
             optimiser.step()
         optimiser.zero_grad(set_to_none=True)

@@ -60,8 +60,8 @@ class Run:
 
     @property
     def biases(self) -> Sequence[Bias]:
-        """The biases of the run."""
-        return self.config.biases
+        """Every bias, those of groups after those of all."""
+        return self.config.all_biases
 
     def pair(self, sender: int, receiver: int, training: bool = False) -> Pair:
         """A sender and a receiver as they are now, by number."""
@@ -85,7 +85,7 @@ def build_community(config: Config, gallery: Gallery, trunks: Trunks, seed: int)
         config.canvas,
         trunks,
         seed,
-        config.biases,
+        config.all_biases,
         turns,
         inks,
     )
@@ -115,7 +115,7 @@ def _room_for_all(config: Config, gallery: Gallery) -> None:
 def _prepare(config: Config, gallery: Gallery) -> None:
     """Compute the photo features of all who will ask for them, in one pass of each photo through each trunk."""
     wanted: dict[FrozenTrunk, set[int]] = {}
-    asked = [pair for each in config.biases for pair in each.reads()]
+    asked = [pair for each in config.all_biases for pair in each.reads()]
     reads = [(trunk, gallery.trunks[trunk].deepest if level is None else level) for trunk, level in asked]
     reads += config.game.reads()
     for agent in config.agents():

@@ -73,6 +73,7 @@ def launch(
     _playable(run)
     learner = Learner(run)
     found = checkpoint.go_on(folder.checkpoints, run.community, learner.restore) if resume else None
+    learner.life.expect(run.step)
     before = learner.seconds
     folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
     for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):

@@ -100,7 +100,8 @@ class Learner:
         self.dealing = torch.Generator().manual_seed(run.config.seed)
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
         self.executor = executor_of(run)
-        self.life = Life(run, self.optimisers)
+        paces = {name: list(groups) for name, groups in self.groups.items()}
+        self.life = Life(run, self.optimisers, paces)
         self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
         self.seconds = 0.0
@@ -125,31 +126,36 @@ class Learner:
         cuts = self.life.cuts(meetings)
         plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
         parts = [game.parts[each.part].label for each in dealt]
-        total = self._cost(plays, parts)
+        pushed = [run.community.pushed_by("senders", sender) for sender, _ in meetings]
+        total = self._cost(plays, parts, pushed)
         for groups in self.groups.values():
             for parameter in (each for group in groups.values() for each in group):
                 parameter.grad = None
         total.backward()
         self.executor.collect()
-        if not any(each.costs() for each in run.biases):
-            reached = {sender for (sender, _), cut in zip(meetings, cuts, strict=True) if not cut}
-            for sender in {sender for sender, _ in meetings} - reached:
-                # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
-                self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
+        costly = [any(run.biases[number].costs() for number in numbers) for numbers in pushed]
+        reached = {pair[0] for pair, cut, cost in zip(meetings, cuts, costly, strict=True) if cost or not cut}
+        for sender in {sender for sender, _ in meetings} - reached:
+            # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
+            self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
         run.trunks.forget()
         self._move(lr_at(self.train, step))
         with torch.no_grad():
             for number, each in enumerate(run.biases):
-                for play in plays:
-                    each.remember(replace(play, kept=run.community.kept_by(number)))
+                for play, numbers in zip(plays, pushed, strict=True):
+                    if number in numbers:
+                        each.remember(replace(play, kept=run.community.kept_by(number)))
             if plays[0].chosen:
                 rates = torch.stack([play.correct.double().mean() for play in plays])
                 self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
         run.step = step + 1
         return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
 
-    def _cost(self, plays: Sequence[Play], parts: Sequence[str]) -> Tensor:
-        """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it."""
+    def _cost(self, plays: Sequence[Play], parts: Sequence[str], pushed: Sequence[Sequence[int]]) -> Tensor:
+        """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it.
+
+        ``pushed`` has the numbers of the biases that push each play's sender: the others cost nothing there.
+        """
         run, step = self.run, self.run.step
         losses = [play.loss.mean() for play in plays]
         self._note("loss", losses)
@@ -166,12 +172,15 @@ class Learner:
             self._note("turns", [play.course.taken.double().mean() + 1 for play in plays if play.course is not None])
         self._note_gradient("loss", losses, plays)
         for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
-            if each.costs():
-                costs = [each.cost(replace(play, kept=run.community.kept_by(number))).mean() for play in plays]
+            own = [place for place, numbers in enumerate(pushed) if number in numbers] if each.costs() else []
+            if own:
+                kept, some = run.community.kept_by(number), [plays[place] for place in own]
+                costs = [each.cost(replace(play, kept=kept)).mean() for play in some]
                 self._note(name, costs)
                 weighted = [each.weight.at(step) * cost for cost in costs]
-                self._note_gradient(name, weighted, plays)
-                losses = [loss + cost for loss, cost in zip(losses, weighted, strict=True)]
+                self._note_gradient(name, weighted, some)
+                for place, cost in zip(own, weighted, strict=True):
+                    losses[place] = losses[place] + cost
         return torch.stack(losses).sum()
 
     def _move(self, lr: float) -> None:

@@ -149,6 +149,24 @@ def test_batched_is_the_loop_through_a_whole_life(small: Make, tmp_path: Path) -
     assert far(loop, batched) < 1e-8
 
 
+@pytest.mark.slow
+def test_batched_is_the_loop_over_fifty_steps_with_turnover_and_imitation(small: Make, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = [
+        {"kind": "replace", "every": 5, "who": "oldest"},
+        {"kind": "imitate", "every": 5, "who": "youngest", "teacher": "best", "drawings": 6, "steps": 3},
+        {"kind": "imitate", "every": 8, "who": "random", "teacher": "random", "drawings": 6, "steps": 2},
+        {"kind": "replace", "every": 12, "who": "random", "side": "receivers"},
+    ]
+    loop, batched = (lived(small, tmp_path, events, name) for name in ("loop", "batched"))
+    happened = 0
+    for _ in range(50):
+        loop.step(), batched.step()
+        assert loop.happened == batched.happened
+        happened += len(loop.happened)
+    assert happened == 9 + 9 + 6 + 4
+    assert far(loop, batched) < 1e-8
+
+
 @pytest.mark.parametrize("executor", ["loop", "batched"])
 def test_a_life_cut_short_at_any_moment_goes_on_bit_for_bit(small: Make, tmp_path: Path, executor: str) -> None:
     whole = lived(small, tmp_path / "whole", ALL, executor, **ISLANDS)
