@@ -40,7 +40,8 @@ class Change(BaseModel):
 class CommunityConfig(BaseModel):
     """How many agents, and who plays with whom (docs/communities.md)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Deferred as that of its groups is.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
     senders: int = Field(1, ge=1, le=1024)
     receivers: int = Field(1, ge=1, le=1024)

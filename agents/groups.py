@@ -16,7 +16,8 @@ Agent = TypeVar("Agent", bound=SenderConfig | ReceiverConfig | DescriberConfig)
 class Group(BaseModel):
     """Agents that are alike, and unlike those of other groups. The first group has the first slots, and so on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Deferred, for its schema asks for every bias, and those of other packages import this one.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
     senders: int = Field(0, ge=0)
     """How many senders are of this group."""
