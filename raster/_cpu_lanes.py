@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import extending, njit, types
+from numba import extending, types
 from numba.core.cgutils import get_or_insert_function, ir
+
+from raster.compiling import kernel
 
 intrinsic: Any = extending.intrinsic  # its type leaves one argument too many to the caller
 
@@ -32,7 +34,7 @@ _VERSION = _version()
 
 
 def compiled(makes_arrays=False, **options):
-    """Compiles at first call, with a cache on disk, or without one where there is no place for it.
+    """Compiles as ``raster.compiling.kernel`` does, under a name that changes with any of these files.
 
     Unless it ``makes_arrays``, a function counts no references to those it is given: that took as long as a tile.
     """
@@ -40,10 +42,7 @@ def compiled(makes_arrays=False, **options):
 
     def decorate(function):
         function.__qualname__ += "_" + _VERSION  # the name of its file in the cache
-        try:
-            return njit(nogil=True, cache=True, **options)(function)
-        except RuntimeError:  # numba found no folder that can be written
-            return njit(nogil=True, **options)(function)
+        return kernel(**options)(function)
 
     return decorate
 

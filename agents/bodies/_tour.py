@@ -6,20 +6,14 @@ A tour is an array of lines and one of flips. Line p of the tour is entered at i
 """
 
 import numpy as np
-from numba import njit
+
+from raster.compiling import kernel
 
 _LEAST = 1e-9  # a gain below it is rounding
 _LONGEST = 3  # lines that or-opt moves at a time
 
 
-def _compiled(function):
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder that numba could write its cache to
-        return njit(nogil=True)(function)
-
-
-@_compiled
+@kernel()
 def _way(ends, home, one, other):
     """From an exit to an entry; -1 stands for home, at either side, which costs nothing where it is NaN."""
     if one >= 0 and other >= 0:
@@ -32,19 +26,19 @@ def _way(ends, home, one, other):
     return np.sqrt((ends[end, 0] - home[side, 0]) ** 2 + (ends[end, 1] - home[side, 1]) ** 2)
 
 
-@_compiled
+@kernel()
 def _entry(order, flip, p):
     """The end at which the tour enters its line p; -1 after the last line."""
     return 2 * order[p] + flip[p] if p < order.shape[0] else -1
 
 
-@_compiled
+@kernel()
 def _exit(order, flip, p):
     """The end at which it leaves its line p; -1 before the first."""
     return 2 * order[p] + 1 - flip[p] if p >= 0 else -1
 
 
-@_compiled
+@kernel()
 def length(ends, home, order, flip):
     """Of all gaps of a tour."""
     total = 0.0
@@ -53,7 +47,7 @@ def length(ends, home, order, flip):
     return total
 
 
-@_compiled
+@kernel()
 def nearest(ends, home):
     """A tour that goes on to the nearest end each time; it begins nearest to home, or with the first line."""
     n = ends.shape[0] // 2
@@ -75,7 +69,7 @@ def nearest(ends, home):
     return order, flip
 
 
-@_compiled
+@kernel()
 def _turn(order, flip, place, first, last):
     """Lines first..last the other way round."""
     while first <= last:
@@ -88,7 +82,7 @@ def _turn(order, flip, place, first, last):
         last -= 1
 
 
-@_compiled
+@kernel()
 def _two_opt(ends, home, order, flip, place, near):
     """Turn any part of the tour round where that shortens it; gives what was gained in one round."""
     n, gained = order.shape[0], 0.0
@@ -120,7 +114,7 @@ def _two_opt(ends, home, order, flip, place, near):
     return gained
 
 
-@_compiled
+@kernel()
 def _moved(order, flip, place, first, last, gap, turned):
     """Lines first..last to before what stands at ``gap``, which lies outside first..last + 1."""
     if turned:
@@ -136,7 +130,7 @@ def _moved(order, flip, place, first, last, gap, turned):
         _turn(order, flip, place, first, gap - 1)
 
 
-@_compiled
+@kernel()
 def _or_opt(ends, home, order, flip, place, near):
     """Move up to three lines to where they cost less, either way round; gives what was gained in one round."""
     n, gained = order.shape[0], 0.0
@@ -177,7 +171,7 @@ def _or_opt(ends, home, order, flip, place, near):
     return gained
 
 
-@_compiled
+@kernel()
 def improved(ends, home, order, flip, near, rounds):
     """2-opt and or-opt in turns, in place, until neither gains anything, or for so many rounds."""
     place = np.empty(order.shape[0], np.int64)

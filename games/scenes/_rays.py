@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from raster.compiling import kernel
 
 SPHERE, CUBE, CYLINDER = 0.0, 1.0, 2.0  # as in the vocabulary
 METAL = 1.0
@@ -18,17 +19,7 @@ SKY_LOW, SKY_HIGH = 0.42, 0.75
 
 
 def _compiled(**options):
-    """Compiled at first call and kept on disk, where there is a place for it."""
-
-    def decorate(function):
-        try:
-            return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}, **options)(
-                function
-            )
-        except RuntimeError:  # numba found no folder that can be written
-            return njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}, **options)(function)
-
-    return decorate
+    return kernel(error_model="numpy", fastmath={"contract", "nsz", "arcp"}, **options)
 
 
 @_compiled(inline="always")

@@ -1,10 +1,12 @@
 """The place of each value of a set in its channel, compiled: for few elements many times cheaper than a sort."""
 
 import numpy as np
-from numba import njit
+
+from raster.compiling import kernel
 
 
-def _ranked(x, places):
+@kernel()
+def ranked(x, places):
     """Adds to `places` [B, N, C], zeros, how many values of its set and channel come before each value of `x`.
 
     Larger ones do, and equal ones of an earlier slot. Every pair of elements is compared, with its channels side by
@@ -18,9 +20,3 @@ def _ranked(x, places):
                     before = np.int64(x[b, earlier, c] >= x[b, later, c])
                     places[b, later, c] += before
                     places[b, earlier, c] += 1 - before
-
-
-try:
-    ranked = njit(cache=True, nogil=True)(_ranked)
-except RuntimeError:  # numba found no folder that can be written
-    ranked = njit(nogil=True)(_ranked)
