@@ -1,7 +1,7 @@
 """A run with turnover and imitation, killed (SIGKILL) at random moments and resumed, against the run that was not.
 
     python benchmarks/killed.py                  # 20 moments; goes on with results/killed.json
-    python benchmarks/killed.py --moments 3 --results /tmp/killed.json --keep /tmp/killed
+    python benchmarks/killed.py --moments 3 --results killed.json --keep out/killed
 
 Each moment is a run of its own in a process of its own: it is killed once it has written down so many steps and some
 part of a further one has passed, both drawn at random, and then resumed in another process. The loop and the batched

@@ -9,7 +9,6 @@ as long.
 """
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,11 @@ from runs.process import settle
 settle()
 
 import torch  # noqa: E402 (after settle, which torch's threads read)
-from _cases import about  # noqa: E402
+from _budget import affordable, one, spent  # noqa: E402
 
-import runs  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.folder import read_json, write_json  # noqa: E402
 from runs.loading import load  # noqa: E402
-from runs.run import assemble  # noqa: E402
-from runs.train import Learner  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "scene_game.json"
 OUT = Path("out") / "scene-game"
@@ -41,8 +37,6 @@ RUNS: dict[str, tuple[str, list[str]]] = {
 """What is run: a preset, and what is changed in it."""
 TIMED = 12
 """Steps that are timed to find how many there is time for."""
-REST = 25.0
-"""CPU seconds that a run takes beside its steps: pictures from the cache, validations, measuring."""
 OF_SETS = ("measures", "controls", "n")
 OF_CHOICES = ("rate", "low", "high", "chance", "blank", "shuffled", "untrained", "ceiling", "changes", "n")
 
@@ -62,37 +56,15 @@ def config(name: str, seed: int, steps: int, sets: list[str]) -> Config:
     return load(Config, preset, [*own, *asked, f"train.journal_every={steps}", *sets]).config
 
 
-def affordable(name: str, seed: int, minutes: float, sets: list[str]) -> int:
-    """Steps that a run of so many CPU minutes has time for."""
-    learner = Learner(assemble(config(name, seed, 1000, sets), OUT, torch.device("cpu")))
-    for _ in range(3):
-        learner.step()
-    began = time.process_time()
-    for _ in range(TIMED):
-        learner.step()
-    return max(20, int((60 * minutes - REST) / ((time.process_time() - began) / TIMED)))
-
-
-def one(chosen: Config, folder: Path) -> dict[str, Any]:
-    """Train, measure, and keep what the summary says of the test."""
-    resumed, began = (folder / "config.yaml").exists(), time.process_time()
-    run = runs.launch(chosen, out=folder, resume=True, device="cpu", progress=False)
-    spent = None if resumed else time.process_time() - began  # of earlier sittings nobody knows
-    summary = read_json(run.folder.summary)
-    row = {key: summary[key] for key in (OF_SETS if chosen.game.describes else OF_CHOICES)}
-    return _short({"steps": summary["steps"], "cpu_seconds": spent, "about": about(), "test": row})
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+def kept(summary: dict[str, Any]) -> dict[str, Any]:
+    """What a row has of the summary of a test."""
+    return {key: summary[key] for key in (OF_SETS if "measures" in summary else OF_CHOICES)}
 
 
 def told(name: str, row: dict[str, Any]) -> str:
     """A row for a person."""
-    test, spent = row["test"], row["cpu_seconds"]
-    head = f"{name}: {row['steps']} steps, {'resumed' if spent is None else f'{spent:.0f} CPU s'}, n = {test['n']}"
+    test = row["test"]
+    head = f"{name}: {row['steps']} steps, {spent(row)}, n = {test['n']}"
     if "measures" in test:
         blank = test["controls"].get("blank")
         less = f"; blank sheets: AP_inf {_value(blank['AP_inf'])}" if blank else ""
@@ -124,8 +96,8 @@ def main() -> None:
                 if (folder / "config.yaml").exists():  # begun before: as many steps as then
                     steps = load(Config, folder / "config.yaml", []).config.train.steps
                 else:
-                    steps = affordable(which, seed, options.minutes, options.set)
-                row = one(config(which, seed, steps, options.set), folder)
+                    steps = affordable(config(which, seed, 1000, options.set), options.minutes, TIMED)
+                row = one(config(which, seed, steps, options.set), folder, kept)
                 done = read_json(options.results) if options.results.exists() else {}
                 write_json(options.results, {**done, name: row})
                 done[name] = row

@@ -15,7 +15,6 @@ The figure that is asked for: the classifier reads the traces at 90 % of its rat
 import argparse
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,18 @@ from runs.process import settle
 settle()
 
 import torch  # noqa: E402 (after settle, which torch's threads read)
-from _cases import about  # noqa: E402
+from _budget import affordable, one, spent  # noqa: E402
 
 import runs  # noqa: E402
 from runs.config import Config  # noqa: E402
-from runs.folder import read_json  # noqa: E402
 from runs.loading import load  # noqa: E402
-from runs.run import assemble  # noqa: E402
 from runs.tracing import sheet, trace_split  # noqa: E402
-from runs.train import Learner  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "tracing.json"
 OUT = Path("out") / "tracing"
 HEADS = ("lines", "polyline", "catmull-rom", "beziers", "connected", "recurrent")
 TIMED = 40
 """Steps that are timed to find how many there is time for."""
-REST = 25.0
-"""CPU seconds that a run takes beside its steps: pictures, validations, measuring."""
 KEYS = (
     "mse",
     "mse_low",
@@ -69,37 +63,15 @@ def config(head: str, seed: int, steps: int, sets: list[str]) -> Config:
     return load(Config, f"tracing/{head}", [*own, *sets]).config
 
 
-def affordable(head: str, seed: int, minutes: float, sets: list[str]) -> int:
-    """Steps that a run of so many CPU minutes has time for."""
-    learner = Learner(assemble(config(head, seed, 1000, sets), OUT, torch.device("cpu")))
-    for _ in range(TIMED // 4):
-        learner.step()
-    began = time.process_time()
-    for _ in range(TIMED):
-        learner.step()
-    return max(100, int((60 * minutes - REST) / ((time.process_time() - began) / TIMED)))
-
-
-def one(chosen: Config, folder: Path) -> dict[str, Any]:
-    """Train, measure, and keep what the summary says of the test."""
-    began = time.process_time()
-    run = runs.launch(chosen, out=folder, resume=True, device="cpu", progress=False)
-    spent = time.process_time() - began
-    summary = read_json(run.folder.summary)
-    row = {key: summary[key] for key in KEYS} | {"readable": summary["readable"]}
-    return _short({"steps": summary["steps"], "cpu_seconds": spent, "about": about(), "test": row})
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+def kept(summary: dict[str, Any]) -> dict[str, Any]:
+    """What a row has of the summary of a test."""
+    return {key: summary[key] for key in (*KEYS, "readable")}
 
 
 def told(name: str, row: dict[str, Any]) -> str:
     test, read = row["test"], row["test"]["readable"]
     return (
-        f"{name}: {row['steps']} steps, {row['cpu_seconds']:.0f} CPU s; mse {test['mse']:.4f}, bce {test['bce']:.3f}; "
+        f"{name}: {row['steps']} steps, {spent(row)}; mse {test['mse']:.4f}, bce {test['bce']:.3f}; "
         f"read {100 * read['rate']:.1f} %, pictures {100 * read['pictures']:.1f} %: {100 * read['of_pictures']:.1f} % "
         f"({100 * read['of_pictures_low']:.1f} to {100 * read['of_pictures_high']:.1f}), n = {test['n']}"
     )
@@ -137,8 +109,8 @@ def main() -> None:
                 if (folder / "config.yaml").exists():  # begun before: as many steps as then
                     steps = load(Config, folder / "config.yaml", []).config.train.steps
                 else:
-                    steps = affordable(head, seed, options.minutes, options.set)
-                row = one(config(head, seed, steps, options.set), folder)
+                    steps = affordable(config(head, seed, 1000, options.set), options.minutes, TIMED)
+                row = one(config(head, seed, steps, options.set), folder, kept)
                 done = json.loads(options.results.read_text()) if options.results.exists() else {}
                 done[name] = row
                 options.results.write_text(json.dumps(done, indent=1) + "\n")
