@@ -1,8 +1,12 @@
-"""How this process uses the machine: set before torch is imported, once, by whoever owns the process."""
+"""How this process uses the machine, set before torch is imported, once, by whoever owns the process; how it ends."""
 
 import ctypes
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's names in malloc.h
 
@@ -22,3 +26,30 @@ def settle() -> None:
             libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
         except (OSError, AttributeError):
             return  # another C library: its allocator is left as it is
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl-C (or a polite kill) came; the step in hand is finished first.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught: there they act as ever.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread
+        before = {}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

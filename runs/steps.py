@@ -1,12 +1,56 @@
-"""One optimiser step of many agents at once, each with its own state, as if each had taken it alone."""
+"""How large a step is, and one step of many agents at once, each with its own state, as if it had taken it alone."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
 from torch.optim.adamw import adamw
 
+from perception import Trunk
 from raster.shapes import Float, Tensor
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """The keys of a config that a step size hangs on."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def flat(self) -> float: ...
+    @property
+    def floor(self) -> float: ...
+
+
+def lr_at(train: Schedule, step: int) -> float:
+    """The step size at ``step`` (0-based): linear warm-up, flat, then a cosine down to ``floor``."""
+    if step < train.warmup:
+        return train.lr * (step + 1) / train.warmup
+    start = max(train.warmup, int(train.flat * train.steps))
+    if step < start:
+        return train.lr
+    done = (step - start) / max(1, train.steps - start)
+    return train.lr * (train.floor + (1 - train.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def by_pace(module: nn.Module) -> dict[float, list[nn.Parameter]]:
+    """A module's parameters by their step size as a part of the run's: 1 but for trunks that are learned on."""
+    slow = {
+        id(parameter): each.pace
+        for each in module.modules()
+        if isinstance(each, Trunk) and each.pace is not None
+        for parameter in each.parameters()
+    }
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in module.parameters():
+        groups.setdefault(slow.get(id(parameter), 1.0), []).append(parameter)
+    return groups
 
 
 def clip_each(groups: Sequence[Sequence[Tensor]], clip: float) -> None:
@@ -26,20 +70,18 @@ def clip_each(groups: Sequence[Sequence[Tensor]], clip: float) -> None:
     torch._foreach_mul_(flat, list(scale[owner].unbind()))
 
 
-def step_each(optimisers: Sequence[torch.optim.Optimizer], paces: Mapping[int, Sequence[float]], lr: float) -> None:
+def step_each(optimisers: Sequence[torch.optim.Optimizer]) -> None:
     """Take a step of AdamW (Loshchilov & Hutter 2019) with every parameter that has a gradient, in one fused call.
 
     State stands where each optimiser itself would keep it, so its ``state_dict`` is what it would be.
 
     Args:
-        optimisers: fused AdamWs with the same betas, eps and decay.
-        paces: the step size of each parameter group as a part of ``lr``, by the optimiser's position.
-        lr: step size.
+        optimisers: fused AdamWs with the same betas, eps and decay; each of their parameter groups has its own step
+            size (``lr``).
     """
     found: dict[float, list[tuple[nn.Parameter, Tensor, Tensor, Tensor, Tensor]]] = {}
-    for number, optimiser in enumerate(optimisers):
-        for group, pace in zip(optimiser.param_groups, paces[number], strict=True):
-            group["lr"] = lr * pace
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
@@ -49,8 +91,8 @@ def step_each(optimisers: Sequence[torch.optim.Optimizer], paces: Mapping[int, S
                     state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
                     state["exp_avg_sq"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
                 each = (parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"], state["step"])
-                found.setdefault(pace, []).append(each)
-    for pace, each_of in found.items():
+                found.setdefault(group["lr"], []).append(each)
+    for lr, each_of in found.items():
         parameters, gradients, means, squares, steps = (list(column) for column in zip(*each_of, strict=True))
         (beta1, beta2), eps, decay = (optimisers[0].defaults[key] for key in ("betas", "eps", "weight_decay"))
         with torch.no_grad():
@@ -65,7 +107,7 @@ def step_each(optimisers: Sequence[torch.optim.Optimizer], paces: Mapping[int, S
                 amsgrad=False,
                 beta1=beta1,
                 beta2=beta2,
-                lr=lr * pace,
+                lr=lr,
                 weight_decay=decay,
                 eps=eps,
                 maximize=False,

@@ -1,21 +1,15 @@
 """Learning: the loop, its schedule, what it writes down, and how it goes on exactly where it stopped."""
 
-import math
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import FrameType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from torch import nn
 
 from agents.bias import labels
 from agents.groups import group_of
 from games import Pictionary, Play
-from perception import Trunk
 from raster.shapes import Tensor
 from runs import checkpoint
 from runs.describing import describe_split
@@ -25,54 +19,14 @@ from runs.executors import executor_of
 from runs.folder import append_line
 from runs.journal import Journal, Record
 from runs.life import Life
+from runs.process import asked_to_stop
 from runs.run import Run
-from runs.steps import clip_each, step_each
+from runs.steps import by_pace, clip_each, lr_at, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with the step and the newest numbers."""
-
-
-@runtime_checkable
-class Schedule(Protocol):
-    """The keys of a config that a step size hangs on."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def lr(self) -> float: ...
-    @property
-    def warmup(self) -> int: ...
-    @property
-    def flat(self) -> float: ...
-    @property
-    def floor(self) -> float: ...
-
-
-def lr_at(train: Schedule, step: int) -> float:
-    """The step size at ``step`` (0-based): linear warm-up, flat, then a cosine down to ``floor``."""
-    if step < train.warmup:
-        return train.lr * (step + 1) / train.warmup
-    start = max(train.warmup, int(train.flat * train.steps))
-    if step < start:
-        return train.lr
-    done = (step - start) / max(1, train.steps - start)
-    return train.lr * (train.floor + (1 - train.floor) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def by_pace(module: nn.Module) -> dict[float, list[nn.Parameter]]:
-    """A module's parameters by their step size as a part of the run's: 1 but for trunks that are learned on."""
-    slow = {
-        id(parameter): each.pace
-        for each in module.modules()
-        if isinstance(each, Trunk) and each.pace is not None
-        for parameter in each.parameters()
-    }
-    groups: dict[float, list[nn.Parameter]] = {}
-    for parameter in module.parameters():
-        groups.setdefault(slow.get(id(parameter), 1.0), []).append(parameter)
-    return groups
 
 
 class Learner:
@@ -194,8 +148,7 @@ class Learner:
                     group["lr"] = lr * pace
         clip_each(list(moving.values()), self.train.clip)
         if self.fused:
-            paces = {number: list(self.groups[name]) for number, name in enumerate(moving)}
-            step_each([self.optimisers[name] for name in moving], paces, lr)
+            step_each([self.optimisers[name] for name in moving])
         else:
             for name in moving:
                 self.optimisers[name].step()
@@ -333,30 +286,3 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
         learner.save()
         return False
     return True
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C (or a polite kill) came; the step in hand is finished first.
-
-    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught: there they act as ever.
-    """
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, ask)
-    except ValueError:  # not in the main thread
-        before = {}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -30,9 +30,9 @@ from runs.draw.search import Search
 from runs.draw.studio import Studio, album_of
 from runs.folder import Folder, append_line, cut_back, read_json, write_json, write_text
 from runs.loading import dump
+from runs.process import asked_to_stop
 from runs.progress import Progress
 from runs.start import choose_device, claim, surroundings
-from runs.train import asked_to_stop
 
 WATCHED = 16
 """Pictures at most on the sheet of --watch."""

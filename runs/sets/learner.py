@@ -11,7 +11,7 @@ from runs import checkpoint
 from runs.sets.config import SetsConfig
 from runs.sets.data import Data
 from runs.sets.model import SetPredictor
-from runs.train import lr_at
+from runs.steps import lr_at
 
 FIRST = 1024
 """True sets by whose encodings the inner loop is standardised before the first step."""
@@ -42,7 +42,8 @@ class SetLearner:
         the inner step, chosen on a batch. What was found of it, None where there is nothing to choose.
         """
         decoder, seed = self.model.decoder, self.config.seed
-        self.model.meet(self.data.train(FIRST, torch.Generator().manual_seed(seed)).wanted)
+        if self.model.norm is not None:
+            self.model.meet(self.data.train(FIRST, torch.Generator().manual_seed(seed)).wanted)
         if not self.config.tune or not isinstance(decoder, DSPN | ImplicitDSPN):
             return None
         pairs = self.data.train(self.config.train.batch, torch.Generator().manual_seed(seed))

@@ -14,6 +14,7 @@ from runs import checkpoint
 from runs.folder import Folder, append_line, cut_back, read_json, write_json, write_text
 from runs.loading import dump
 from runs.loading import load as load_config
+from runs.process import asked_to_stop
 from runs.progress import Progress
 from runs.sets.config import SetsConfig
 from runs.sets.data import Data, Say, load_data
@@ -21,7 +22,7 @@ from runs.sets.learner import SetLearner
 from runs.sets.measure import answer, figures, headline, measured, summarise
 from runs.sets.model import SetPredictor
 from runs.start import choose_device, claim, surroundings
-from runs.train import asked_to_stop, lr_at
+from runs.steps import lr_at
 
 
 @dataclass(frozen=True, eq=False)

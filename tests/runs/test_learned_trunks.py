@@ -11,7 +11,8 @@ from perception import Trunk
 from runs import checkpoint
 from runs.config import Config
 from runs.run import Run, assemble
-from runs.train import Learner, by_pace
+from runs.steps import by_pace
+from runs.train import Learner
 
 Make = Callable[..., Config]
 LEARNED = {"kind": "timm", "name": "test_resnet", "weights": "random", "frozen": False}

@@ -17,7 +17,8 @@ from runs.config import Config, TrainConfig
 from runs.folder import Folder, lines, read_json
 from runs.run import Run, assemble
 from runs.start import launch
-from runs.train import Learner, lr_at
+from runs.steps import lr_at
+from runs.train import Learner
 
 Make = Callable[..., Config]
 

@@ -38,7 +38,9 @@ def test_a_step_of_all_is_the_step_of_each(clip: float) -> None:
                 group["lr"] = 0.05
             both[1][number].step()
         clip_each([[p.grad for p in together[n].parameters() if p.grad is not None] for n in playing], clip)
-        step_each([both[0][n] for n in playing], {key: [1.0] for key in range(len(playing))}, 0.05)
+        for n in playing:
+            both[0][n].param_groups[0]["lr"] = 0.05
+        step_each([both[0][n] for n in playing])
         for one, two in zip(together, alone, strict=True):
             for mine, theirs in zip(one.parameters(), two.parameters(), strict=True):
                 torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-7)
