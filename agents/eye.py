@@ -13,12 +13,10 @@ from raster.shapes import Float, Tensor
 
 
 @runtime_checkable
-class View(Protocol):
-    """A batch of pictures that is looked at only when asked (``games.pictures.PictureView`` is one)."""
+class Sighted(Protocol):
+    """A batch of pictures as eyes see it: no agent asks for more."""
 
     def __len__(self) -> int: ...
-
-    def __getitem__(self, item: slice | Tensor) -> "View": ...
 
     def pixels(self) -> Tensor:
         """The pictures, [B, 3, H, W] in [0, 1]."""
@@ -31,6 +29,15 @@ class View(Protocol):
     def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
         """What ``fn`` makes of the pixels, [B, ...]; the mean over them where a view shows several pictures as one."""
         ...
+
+
+@runtime_checkable
+class View(Sighted, Protocol):
+    """A batch of pictures that is looked at only when asked (``games.pictures.PictureView`` is one), and that biases
+    can change before anybody looks.
+    """
+
+    def __getitem__(self, item: slice | Tensor) -> "View": ...
 
     def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> "View":
         """The same pictures, each seen through ``fn`` (pixels [B, 3, H, W] to the same).
@@ -103,7 +110,7 @@ class Eye(nn.Module):
         self.shapes = [(int(c), int(h), int(w)) for c, h, w in shapes]
         self.project = nn.Linear(sum(c * h * w for c, h, w in self.shapes), width)
 
-    def maps(self, view: View) -> list[Float[Tensor, "b _ _ _"]]:
+    def maps(self, view: Sighted) -> list[Float[Tensor, "b _ _ _"]]:
         """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""
         if isinstance(self.trunk, ScratchTrunk):
             net = self.net if self.net is not None else self._borrowed[0]
@@ -129,7 +136,7 @@ class Eye(nn.Module):
         x = torch.cat([each.flatten(1) for each in maps], dim=1)  # [B, sum of C h w]
         return self.project(moment.dropout(x, self.dropout))
 
-    def forward(self, view: View, moment: Moment) -> Float[Tensor, "b d"]:
+    def forward(self, view: Sighted, moment: Moment) -> Float[Tensor, "b d"]:
         """See ``view`` of B pictures; returns [B, width]."""
         return self.vector(self.maps(view), moment)
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from agents.eye import Eye, Pictures, View
+from agents.eye import Eye, Pictures, Sighted
 from agents.heads import Sight
 from agents.matching import Matching
 from agents.moment import Moment
@@ -123,7 +123,7 @@ class Receiver(CanvasReader):
         look = self._look(canvas)
         return self.matching.of_canvas(Sight(self.sketch(look.flatten(1)), [look]))
 
-    def embed_photos(self, view: View, moment: Moment) -> Float[Tensor, "n *places d"]:
+    def embed_photos(self, view: Sighted, moment: Moment) -> Float[Tensor, "n *places d"]:
         """Photos to vectors [N, D] (unit length under ``cosine``); under ``attention`` to places [N, L, D]."""
         eyes = self._eyes()
         maps = [eye.maps(view) for eye in eyes]
@@ -157,7 +157,7 @@ class Receiver(CanvasReader):
         return self.scale.clamp(max=math.log(50.0)).exp()
 
     def score(
-        self, canvas: Float[Tensor, "b *ink h w"], pool: View, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
+        self, canvas: Float[Tensor, "b *ink h w"], pool: Sighted, pools: int, pool_of: Int[Tensor, " b"], moment: Moment
     ) -> Float[Tensor, "b k"]:
         """Score every candidate of each game.
 

@@ -7,7 +7,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from agents.eye import Eye, Pictures, View
+from agents.eye import Eye, Pictures, Sighted
 from agents.heads import (
     Connected,
     ConnectedHead,
@@ -106,11 +106,11 @@ class Sender(nn.Module):
         else:
             self.head = OnePass(config.hidden, config.strokes)
 
-    def draw(self, view: View, moment: Moment) -> Strokes:
+    def draw(self, view: Sighted, moment: Moment) -> Strokes:
         """Draw B pictures; returns strokes with points [B, N, P, 2] in (-1, 1), and what else they are to carry."""
         return self.head.draw(self.see(view, moment), moment)
 
-    def between(self, view: View, other: View, part: Float[Tensor, " b"], moment: Moment) -> Strokes:
+    def between(self, view: Sighted, other: Sighted, part: Float[Tensor, " b"], moment: Moment) -> Strokes:
         """Draw what lies between B pictures and B others: ``part`` of the way, [B] in [0, 1], along the straight line
         between what is seen of the two. At 0 and 1 it is the drawing of the one and of the other.
         """
@@ -122,7 +122,7 @@ class Sender(nn.Module):
         maps = [mixed(a, b) for a, b in zip(one.maps, two.maps, strict=True)]
         return self.head.draw(Sight(mixed(one.vector, two.vector), maps), moment)
 
-    def begin(self, view: View, moment: Moment) -> Midway | Planned:
+    def begin(self, view: Sighted, moment: Moment) -> Midway | Planned:
         """Look at B pictures that are to be drawn turn by turn (``more``)."""
         sight = self.see(view, moment)
         return (
@@ -147,7 +147,7 @@ class Sender(nn.Module):
         assert isinstance(self.head, Recurrent)
         return self.head.more(at, canvas, count, moment, heard)
 
-    def see(self, view: View, moment: Moment) -> Sight:
+    def see(self, view: Sighted, moment: Moment) -> Sight:
         """What the head is given of B pictures; noise is dealt to the vector first, then to the maps."""
         eyes = self._eyes()
         maps = [eye.maps(view) for eye in eyes]

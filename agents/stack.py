@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from agents.eye import Eye, View
+from agents.eye import Eye
 from agents.heads import Connected, OnePass, StrokeSet
 from agents.moment import Moment
 from agents.reader import PatchesReader
@@ -76,7 +76,7 @@ class Looks(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """Pictures that were looked at beforehand (an ``agents.View``): what the eyes of an agent ask for, and no more."""
+    """Pictures that were looked at beforehand (``agents.eye.Sighted``): all that the eyes of an agent ask for."""
 
     count: int
     rgb: Tensor | None
@@ -84,9 +84,6 @@ class Seen:
 
     def __len__(self) -> int:
         return self.count
-
-    def __getitem__(self, item: slice | Tensor) -> View:
-        raise NotImplementedError("pictures that were looked at beforehand are seen whole")
 
     def pixels(self) -> Tensor:
         """The pictures, [B, 3, H, W] in [0, 1]."""
@@ -100,12 +97,6 @@ class Seen:
     def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
         """What ``fn`` makes of the pixels."""
         return fn(self.pixels())
-
-    def through(self, fn: Callable[[Tensor], Tensor], name: str | None = None) -> View:
-        raise NotImplementedError("biases change what is seen before it is looked at")
-
-    def mixed(self, views: Sequence[Any], choice: Tensor) -> View:
-        raise NotImplementedError("biases change what is seen before it is looked at")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ out by rounding.
 
 import json
 import math
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,14 +21,14 @@ from raster.shapes import Bool, Float, Int, Tensor
 WHERE = "community.topology"
 
 
-class Places(BaseModel):
+class Places(BaseModel, ABC):
     """A graph over places; ``places`` is what each kind says of itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    @abstractmethod
     def places(self, count: int) -> Float[Tensor, "n n"]:
         """Weights of meeting between the sender of one place and the receiver of another, [N, N], 0 or above."""
-        raise NotImplementedError
 
     def matrix(self, senders: int, receivers: int) -> Float[Tensor, "s r"]:
         """Weights of meeting, float64 [S, R], 0 or above.

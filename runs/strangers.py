@@ -8,7 +8,6 @@ from pathlib import Path
 from pydantic import BaseModel
 from torch import nn
 
-from agents import ReceiverConfig, SenderConfig
 from agents.groups import configs_of
 from raster import InputError
 from raster.shapes import Tensor
@@ -79,9 +78,10 @@ def strangers_of(path: Path) -> Strangers:
         raise InputError("the run has no checkpoint", path, "let it run to its first one, or name another run")
     weights, state = found
     community, content = config.community, hashlib.sha256()
-    kinds: dict[str, Sequence[SenderConfig | ReceiverConfig]] = {
+    partner = config.partner
+    kinds: dict[str, Sequence[BaseModel]] = {
         "senders": configs_of(community.groups, config.sender, community.senders),
-        "receivers": configs_of(community.groups, config.receiver, community.receivers),
+        "receivers": [] if partner is None else configs_of(community.groups, partner, community.receivers),
     }
     by_agent: dict[str, dict[str, Tensor]] = {}
     for key, value in sorted(weights.items()):

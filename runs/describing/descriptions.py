@@ -6,10 +6,9 @@ from functools import cached_property
 
 import torch
 
-from games import Description, Play
-from games.alone import alone
-from raster.shapes import Float, Int, Tensor
-from runs.journal import Record
+from games import Description
+from raster.shapes import Float, Tensor
+from runs.alone import Alone, play_alone
 from runs.run import Run
 
 CHUNK = 64
@@ -17,32 +16,14 @@ CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Descriptions:
+class Descriptions(Alone):
     """Scenes of one split, each described once, in plays of up to ``CHUNK``; no scene twice, so they are independent.
 
     Attributes:
-        run: who plays.
         game: what was played.
-        split: of the gallery.
-        plays: how it went, without learning.
-        pairs: who played each, (sender, describer) by number.
     """
 
-    run: Run
     game: Description
-    split: str
-    plays: list[Play]
-    pairs: list[tuple[int, int]]
-
-    @property
-    def n(self) -> int:
-        """Scenes described."""
-        return len(self.index)
-
-    @cached_property
-    def index(self) -> Int[Tensor, " n"]:
-        """Which pictures of the gallery, [n], on the CPU."""
-        return torch.cat([play.round.shown for play in self.plays]).cpu()
 
     @cached_property
     def said(self) -> Float[Tensor, "n s c"]:
@@ -104,27 +85,14 @@ class Descriptions:
     def _untrained(self, number: int) -> Tensor:
         return self._strangers[number]
 
-    def records(self) -> list[Record]:
-        """The plays as the journal writes them."""
-        return [Record(self.game.label, play, *pair) for play, pair in zip(self.plays, self.pairs, strict=True)]
-
 
 def describe_split(run: Run, split: str) -> Descriptions:
     """Describe the scenes of a split (at most ``measure.pictures``, a fixed random sample), without learning.
 
     Args:
-        run: who plays; of several senders and describers each takes every so-many-th chunk.
+        run: who plays; the pairs that can meet take turns, chunk by chunk.
         split: of the gallery.
     """
     game = run.game
     assert isinstance(game, Description)
-    there = run.gallery.splits[split].shown.nonzero()[:, 0]
-    order = torch.randperm(len(there), generator=torch.Generator().manual_seed(0))[: run.config.measure.pictures]
-    plays, pairs = [], []
-    with torch.no_grad():
-        for number, some in enumerate(there[order].split(CHUNK)):
-            pair = (number % run.config.community.senders, number % run.config.community.receivers)
-            round = alone(some, split, number).to(run.gallery.device)
-            plays.append(game.play(run.pair(*pair), round, run.gallery, run.config.canvas, run.step))
-            pairs.append(pair)
-    return Descriptions(run, game, split, plays, pairs)
+    return Descriptions(run, game, split, *play_alone(run, split, CHUNK))

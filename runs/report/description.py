@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from markupsafe import Markup
 
+from games import Description
 from games.pictures import Gallery
-from raster import InputError, in_sight, to_svg
-from runs.drawings import one_of, strokes_of
+from raster import InputError
+from runs.drawings import one_of
 from runs.folder import Folder, lines, read_json, write_text
-from runs.report._pages import page
-from runs.report.figures import as_data_uri, losses
+from runs.report._pages import config_of, page
+from runs.report.figures import as_data_uri, losses, sketch_svg
 from runs.run import Run
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def write_description_report(files: Folder, run: Run | None) -> Path:
     newest = max((line["step"] for line in plays), default=0)
     plays = [line for line in plays if line["step"] == newest]
     summary = read_json(files.summary) if files.summary.exists() else None
-    config = _config(files)
+    config = config_of(files)
+    assert isinstance(config.game, Description)
     html = page("runs.report", "description.html").render(
         name=files.path.resolve().name,
         status=read_json(files.status),
@@ -60,13 +62,6 @@ def write_description_report(files: Folder, run: Run | None) -> Path:
     )
     write_text(files.report, html)
     return files.report
-
-
-def _config(files: Folder) -> Any:
-    from runs.config import Config
-    from runs.loading import load
-
-    return load(Config, files.config, []).config
 
 
 def _tables(summary: dict[str, Any] | None) -> list[tuple[str, list[tuple[str, dict[str, Any]]], int]]:
@@ -96,7 +91,7 @@ def _gallery(plays: list[dict[str, Any]], gallery: Gallery, sigma2: float) -> li
             true = gallery.sets[index].cpu().float()  # [M, C]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError("a line of the plays is no description", None, "run again") from error
-        sketch = to_svg(in_sight(strokes_of(one_of(line, number))), (96, 96), sigma2=sigma2)
+        sketch = sketch_svg(one_of(line, number), sigma2)
         found.append(
             Described(
                 photo=as_data_uri(gallery.pixels[index]),

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from raster import InputError, in_sight, to_svg
+from raster import InputError
 from raster.shapes import Tensor
-from runs.drawings import one_of, strokes_of
+from runs.drawings import one_of
 from runs.folder import Folder, lines, read_json, write_text
-from runs.report._pages import page
+from runs.report._pages import config_of, page
 from runs.report.description import write_description_report
-from runs.report.figures import as_data_uri, confusion, curves
+from runs.report.figures import as_data_uri, confusion, curves, sketch_svg
 from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
 from runs.run import Run
 
 if TYPE_CHECKING:
-    from runs.config import Config
+    pass
 
 GALLERY = 18
 """Right and wrong guesses shown of each game."""
@@ -65,7 +65,7 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
         InputError: no run there, or a file of it is damaged.
     """
     files = Folder.of_run(Path(folder))
-    config = run.config if run is not None else _config(files)
+    config = run.config if run is not None else config_of(files)
     if config.game.describes:
         return write_description_report(files, run)
     if not config.game.chooses:
@@ -162,18 +162,6 @@ def outcome(line: Mapping[str, Any], number: int) -> tuple[list[int], list[int]]
     if several(line):
         return line["targets"][number], line["taken"][number]
     return [line["target"][number]], [line["choice"][number]]
-
-
-def sketch_svg(drawing: Mapping[str, Any], sigma2: float) -> str:
-    """A drawing of the journal (``drawings.one_of``) as an SVG element of 96 px, in the colours that a viewer sees."""
-    return to_svg(in_sight(strokes_of(drawing)), (96, 96), sigma2=sigma2)
-
-
-def _config(files: Folder) -> "Config":
-    from runs.config import Config
-    from runs.loading import load
-
-    return load(Config, files.config, []).config
 
 
 def _rows(summary: dict[str, Any] | None) -> list[tuple[str, str, dict[str, Any]]]:

@@ -7,13 +7,12 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from games import Play, Tracing, as_ink
-from games.alone import alone
+from games import Tracing, as_ink
 from games.tracing import bce, mse
 from raster import Strokes
 from raster.shapes import Float, Int, Tensor
+from runs.alone import Alone, play_alone
 from runs.evidence import bootstrap_of_mean
-from runs.journal import Record
 from runs.run import Run
 
 CHUNK = 128
@@ -26,32 +25,14 @@ ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": mse, "bce": bce}
 
 
 @dataclass(frozen=True)
-class Traces:
+class Traces(Alone):
     """Pictures of one split, each traced once, in plays of up to ``CHUNK``; no picture twice, so they are independent.
 
     Attributes:
-        run: who drew.
         game: what was played.
-        split: of the gallery.
-        plays: how it went, without learning.
-        senders: who drew each play, by number.
     """
 
-    run: Run
     game: Tracing
-    split: str
-    plays: list[Play]
-    senders: list[int]
-
-    @property
-    def n(self) -> int:
-        """Pictures traced."""
-        return len(self.index)
-
-    @cached_property
-    def index(self) -> Int[Tensor, " n"]:
-        """Which pictures of the gallery, [n], on the CPU."""
-        return torch.cat([play.round.shown for play in self.plays]).cpu()
 
     @cached_property
     def label(self) -> Int[Tensor, " n"]:
@@ -80,7 +61,7 @@ class Traces:
         community = run.build_community(run.config.seed + 1)
         drawn = []
         with torch.no_grad():
-            for play, sender in zip(self.plays, self.senders, strict=True):
+            for play, (sender, _) in zip(self.plays, self.pairs, strict=True):
                 pair = community.pair(sender, 0, run.biases, run.step, training=False)
                 drawn.append(pair.draw(run.gallery.view(play.round.shown), play.round.generator()))
         return Strokes.cat(drawn)
@@ -114,10 +95,6 @@ class Traces:
         """95 % interval of the mean of a number each picture has (percentile bootstrap over pictures)."""
         return bootstrap_of_mean([each[None] for each in values.detach().cpu()])
 
-    def records(self) -> list[Record]:
-        """The plays as the journal writes them."""
-        return [Record(self.game.label, play, sender, 0) for play, sender in zip(self.plays, self.senders, strict=True)]
-
 
 def ink_of(run: Run, index: Int[Tensor, " n"]) -> Float[Tensor, "n *inks h w"]:
     """Pictures of a run's gallery as the canvas that a perfect trace of them would be."""
@@ -132,21 +109,12 @@ def trace_split(run: Run, split: str) -> Traces:
     """Trace the pictures of a split (at most ``measure.pictures``, a fixed random sample), without learning.
 
     Args:
-        run: who draws; of several senders each traces every so-many-th chunk.
+        run: who draws; of several senders those who can play take turns, chunk by chunk.
         split: of the gallery.
     """
     game = run.game
     assert isinstance(game, Tracing)
-    there = run.gallery.splits[split].shown.nonzero()[:, 0]
-    order = torch.randperm(len(there), generator=torch.Generator().manual_seed(0))[: run.config.measure.pictures]
-    plays, senders = [], []
-    with torch.no_grad():
-        for number, some in enumerate(there[order].split(CHUNK)):
-            sender = number % run.config.community.senders
-            round = alone(some, split, number).to(run.gallery.device)
-            plays.append(game.play(run.pair(sender, 0), round, run.gallery, run.config.canvas, run.step))
-            senders.append(sender)
-    return Traces(run, game, split, plays, senders)
+    return Traces(run, game, split, *play_alone(run, split, CHUNK))
 
 
 def ratio(of: Float[Tensor, " n"], to: Float[Tensor, " n"], seed: int = 0) -> tuple[float, float, float]:

@@ -75,6 +75,8 @@ def test_a_plugin_of_the_current_folder_gives_yaml_its_word(lascaux: Command, mo
     done = lascaux(*words, "--plugin", name)
     assert done.returncode == 0, done.stderr
     assert "- kind: upright\n    weight: 0.5\n" in done.stdout
+    group = "community.groups=[{senders: 1, receivers: 1, biases: [{kind: upright}]}]"
+    assert lascaux("config", "show", "tiny", "--set", group, "--plugin", name).returncode == 0
     without = lascaux(*words)
     assert without.returncode == 2
     assert "got 'upright'" in without.stderr

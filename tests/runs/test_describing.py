@@ -1,6 +1,7 @@
 """A run in which scenes are described: trained, resumed, measured with controls, written, shown."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from runs.folder import lines, read_json
 from runs.report import write_report
 from runs.run import Run, assemble
 from runs.start import launch, load
+from runs.strangers import strangers_of
 from runs.study import export
 from runs.train import Learner
 
@@ -244,6 +246,19 @@ def summary_n(run: Run) -> int:
 def test_a_loaded_run_says_the_same(done: Run) -> None:
     one, two = (describe_split(run, "test").said for run in (done, load(done.folder.path)))
     assert torch.equal(one, two)
+
+
+def test_its_describers_can_come_to_a_run_like_it(done: Run) -> None:
+    found = strangers_of(done.folder.path)
+    for strangers, agents in ((found.senders, done.community.senders), (found.receivers, done.community.receivers)):
+        assert [each.other_than(agent) for each, agent in zip(strangers, agents, strict=True)] == [None, None]
+
+
+def test_who_is_not_there_is_not_measured(done: Run) -> None:
+    community = load(done.folder.path).community
+    community.arrange(0, torch.tensor([False, True]), torch.tensor([True, True]))
+    described = describe_split(replace(done, community=community), "test")
+    assert len(described.plays) == 1 and described.pairs == [(1, 1)]
 
 
 def test_what_cannot_be_asked_of_it_is_told_in_a_line(done: Run, tmp_path: Path) -> None:

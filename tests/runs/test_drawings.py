@@ -25,7 +25,7 @@ from runs.drawings import one_of, strokes_of, written
 from runs.evidence import gather
 from runs.folder import lines, read_json
 from runs.journal import grid, play_lines
-from runs.report.page import sketch_svg
+from runs.report.figures import sketch_svg
 from runs.run import Run, assemble
 from runs.start import launch
 from runs.study.plays import read_plays

@@ -162,7 +162,7 @@ def test_traces_are_every_picture_once(done: Run) -> None:
     there = done.gallery.splits["test"].shown.nonzero()[:, 0]
     assert traces.n == min(200, len(there)) and len(set(traces.index.tolist())) == traces.n
     assert set(traces.index.tolist()) <= set(there.tolist())
-    assert set(traces.senders) == {0, 1}
+    assert set(traces.pairs) == {(0, 0), (1, 0)}
     assert torch.equal(trace_split(done, "test").canvas, traces.canvas)
     with torch.no_grad():
         one = traces.plays[1]
@@ -190,7 +190,7 @@ def test_a_perfect_trace_is_read_as_the_picture_is(done: Run) -> None:
     for play in traces.plays:
         plays.append(replace(play, canvas=traces.wanted[at : at + len(play.loss)]))
         at += len(play.loss)
-    perfect = Traces(done, traces.game, "test", plays, traces.senders)
+    perfect = Traces(done, traces.game, "test", plays, traces.pairs)
     assert perfect.means()["mse"] == 0
     found = readable(perfect)
     assert found.value == found.baselines["pictures"] > 0.85
