@@ -1,5 +1,6 @@
 """The end of a run: every rate with its controls, on pictures that nobody learned from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -60,6 +61,11 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         "fallback": run.fallback,
         "splits": splits,
     }
+
+
+def hardest(parts: Sequence[Referential]) -> Referential:
+    """The part of a game that would be its headline."""
+    return min(parts, key=lambda part: _rank(part.label))
 
 
 def _rank(label: str) -> int:
