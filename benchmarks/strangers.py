@@ -3,11 +3,12 @@
     python benchmarks/strangers.py                 # trains what is missing, measures, writes results and the figure
     python benchmarks/strangers.py --communities 2 --sizes 1,2,4
 
-Populations of 1, 2, 4, 8, 16 pairs (presets strangers/emoji-N), several disjoint communities each, with equal numbers of
-games an agent; at 8 pairs also a ring, and turnover (the oldest of each side replaced every 100 steps); and, with --budget,
-equal numbers of games a community: 600 steps of 4 pairs, so 2,400 of one and 150 of sixteen. Communities of a condition meet
-on common rounds of the test split. A condition is measured anew when more of its communities are there; what was
-measured stays in benchmarks/results/strangers.json. Runs lie in out/strangers, and one that is there is not trained again.
+Populations of 1, 2, 4, 8, 16 pairs (presets strangers/emoji-N), several disjoint communities each, with equal numbers
+of games an agent; at 8 pairs also a ring, and turnover (the oldest of each side replaced every 100 steps); and, with
+--budget, equal numbers of games a community: 600 steps of 4 pairs, so 2,400 of one and 150 of sixteen. Communities of a
+condition meet on common rounds of the test split. A condition is measured anew when more of its communities are there;
+what was measured stays in benchmarks/results/strangers.json. Runs lie in out/strangers, and one that is there is not
+trained again.
 """
 
 import argparse
@@ -77,8 +78,11 @@ def figure(found: dict[str, Any]) -> None:
     def line(axes: Any, label: str, pick: Any, scale: float = 100) -> None:
         points = [(size, pick(row)) for size, row in rows if pick(row)["value"] is not None]
         x, y = [size for size, _ in points], [scale * each["value"] for _, each in points]
-        ends = [[scale * each[end] if each[end] is not None else value for (_, each), value in zip(points, y, strict=True)]
-                for end in ("low", "high")]  # fmt: skip
+        picked = [pick(row) for _, row in rows if pick(row)["value"] is not None]
+        ends = [
+            [value if each[end] is None else scale * each[end] for each, value in zip(picked, y, strict=True)]
+            for end in ("low", "high")
+        ]
         spread = [[max(0, v - a) for v, a in zip(y, ends[0], strict=True)],
                   [max(0, b - v) for v, b in zip(y, ends[1], strict=True)]]  # fmt: skip
         axes.errorbar(x, y, yerr=spread, marker="o", ms=4, capsize=3, label=label)

@@ -89,7 +89,7 @@ def _alike(first: Folder, one: Config, folder: Folder, other: Config) -> None:
         told = "its pictures are others" + f" ({one.pictures.kind}, {other.pictures.kind})"
         raise InputError(f"{told} than those of {first.path}", folder.path, "name runs of the same pictures")
     pairs = (
-        ("splits", "pictures.split", one.pictures.split, other.pictures.split),
+        ("split", "pictures.split", one.pictures.split, other.pictures.split),
         ("game", "game", one.game, other.game),
         ("canvas", "canvas", one.canvas, other.canvas),
     )

@@ -1,4 +1,4 @@
-"""The swap matrix: every sender's drawings before every receiver, on the same rounds, and what strangers make of them."""
+"""The swap matrix: every sender's drawings before every receiver, on the same rounds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -218,7 +218,7 @@ def within(values: Sequence[float | None], seed: int = 0) -> Estimate:
     there = np.array([each for each in values if each is not None], dtype=float)
     if not len(there):
         return Estimate(None, None, None, 0)
-    low, high = _interval(lambda weights: float((there * weights).sum() / weights.sum()), len(there), seed)
+    low, high = _interval(lambda weights: float((there * weights).sum() / weights.sum()), len(there), seed, least=1)
     return Estimate(float(there.mean()), low, high, len(there))
 
 
@@ -250,13 +250,16 @@ def _weighted(table: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _interval(
-    statistic: Callable[[np.ndarray], float], count: int, seed: int
+    statistic: Callable[[np.ndarray], float], count: int, seed: int, least: int = 2
 ) -> tuple[float, float] | tuple[None, None]:
-    """95 % percentile interval of a statistic of how often each community was drawn; none of fewer than three."""
+    """95 % percentile interval of a statistic of how often each community was drawn; none of fewer than three.
+
+    Resamples with fewer than ``least`` different communities are drawn again.
+    """
     if count < 3:
         return None, None
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    several = drawn[(drawn > 0).sum(axis=1) > 1]
+    several = drawn[(drawn > 0).sum(axis=1) >= least]
     # Few communities have few different resamples: each is worked out once.
     unique, times = np.unique(several, axis=0, return_counts=True)
     values = np.repeat([statistic(each.astype(float)) for each in unique], times)
