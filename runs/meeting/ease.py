@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from agents import Community, Pair
+from agents import Community, Pair, Receiver, Sender
 from games import Referential
 from raster.shapes import Float, Tensor
 from runs.meeting.people import Party
@@ -75,7 +75,9 @@ def _curve(
     def pair(native: int, training: bool) -> Pair:
         if side == "receiver":
             made = natives.pair(native, home, run.biases, run.step, training)
+            assert isinstance(new, Receiver)
             return replace(made, receiver=new, cut=True)
+        assert isinstance(new, Sender)
         return replace(natives.pair(home, native, run.biases, run.step, training), sender=new)
 
     optimiser = torch.optim.AdamW(new.parameters(), lr=train.lr, weight_decay=train.weight_decay)

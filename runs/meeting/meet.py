@@ -139,10 +139,7 @@ def _understood(parties: Sequence[Party], swap: Swap) -> dict[str, Any]:
     unmet = [float(each[~who].mean()) if not who.all() else None for each, who in zip(own, met, strict=True)]
     table = blocks(swap.rates)
     controls = {name: blocks(each) for name, each in swap.controls.items()}
-    crowd = {
-        name: over_pairs(count, lambda i, j, each=each: float(each[_rows(swap, i), j].mean()))
-        for name, each in swap.votes.items()
-    }
+    crowd = {name: _crowd(swap, each, count) for name, each in swap.votes.items()}
     return {
         "blocks": table.tolist(),
         "within": asdict(within(identity)),
@@ -161,6 +158,11 @@ def _understood(parties: Sequence[Party], swap: Swap) -> dict[str, Any]:
             for name, each in crowd.items()
         },
     }
+
+
+def _crowd(swap: Swap, votes: Float[Tensor, "s p"], count: int) -> Float[Tensor, "p p"]:
+    """The rate of votes of every community's receivers on every community's drawings."""
+    return over_pairs(count, lambda i, j: float(votes[_rows(swap, i), j].mean()))
 
 
 def _rows(swap: Swap, party: int) -> Tensor:

@@ -1,5 +1,6 @@
 """The swap matrix: every sender's drawings before every receiver, on the same rounds."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -226,7 +227,8 @@ def intelligibility(blocks: Float[Tensor, "p p"], own: Sequence[float], chance: 
     """Zero-shot mutual intelligibility relative to what communities understand of themselves.
 
     ``(ZMI - 1/K) / (ID - 1/K)``: 0 is chance, 1 as well as among themselves. *Drawing with Strangers* (arXiv
-    2606.10582) defines ZMI in words; this ratio is ours.
+    2606.10582) defines ZMI in words; this ratio is ours. None where communities do not understand themselves; no
+    interval where some resample does not.
 
     Args:
         blocks: rates of every ordered pair of communities, [P, P].
@@ -239,10 +241,14 @@ def intelligibility(blocks: Float[Tensor, "p p"], own: Sequence[float], chance: 
 
     def ratio(weights: np.ndarray) -> float:
         zmi = _weighted(table, np.outer(weights, weights) * off)
-        return float((zmi - chance) / ((inside * weights).sum() / weights.sum() - chance))
+        above = (inside * weights).sum() / weights.sum() - chance
+        return float((zmi - chance) / above) if above > 0 else math.nan
 
+    value = ratio(np.ones(count))
     low, high = _interval(ratio, count, seed)
-    return Estimate(ratio(np.ones(count)), low, high, count)
+    if low is not None and not math.isfinite(low):
+        low = high = None
+    return Estimate(value if math.isfinite(value) else None, low, high, count)
 
 
 def _weighted(table: np.ndarray, weights: np.ndarray) -> float:

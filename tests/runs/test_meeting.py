@@ -93,6 +93,7 @@ def test_relative_intelligibility_by_hand() -> None:
     found = intelligibility(blocks, [0.8, 0.6], 0.1)
     assert found.value == pytest.approx((0.3 - 0.1) / (0.7 - 0.1))
     assert across(blocks).value == pytest.approx(0.3)
+    assert intelligibility(blocks, [0.1, 0.1], 0.1).value is None  # they do not understand themselves
     assert (found.low, found.high, found.n) == (None, None, 2)  # two communities give no interval
 
 
