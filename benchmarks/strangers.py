@@ -30,6 +30,7 @@ from runs.config import Config  # noqa: E402
 from runs.folder import read_json, write_json  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.meeting import meet  # noqa: E402
+from runs.meeting.report import estimate  # noqa: E402
 
 SIZES = (1, 2, 4, 8, 16)
 STEPS, BUDGET = 600, 4
@@ -111,6 +112,30 @@ def figure(found: dict[str, Any]) -> None:
     drawing.savefig(FIGURE, dpi=110)
 
 
+def table(found: dict[str, Any]) -> str:
+    """The conditions as the table of docs/strangers.md."""
+    head = ["population", "communities", "within", "across (ZMI)", "relative", "untrained", "a vote, across"]
+    head += [f"{which}, {what}" for what in ("strokes", "features") for which in ("in group", "across")]
+    head += ["iconicity", "(untrained)", "RSA"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name, row in found["conditions"].items():
+        strokes, features = (row["variation"][each] for each in ("strokes", "features"))
+        icons = row["grounding"]["iconicity"]
+        cells = [
+            name.replace("full-", ""),
+            str(row["communities"]),
+            *(estimate(each) for each in (row["within"], row["zmi"], row["relative"])),
+            estimate(row["controls"]["untrained"]["zmi"]),
+            estimate(row["votes"]["mean"]["zmi"]),
+            *(estimate(each[group], False) for each in (strokes, features) for group in ("in_group", "cross_group")),
+            estimate(icons),
+            estimate(icons["controls"]["untrained"]),
+            estimate(row["grounding"]["rsa"], False),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--communities", type=int, default=4)
@@ -141,6 +166,7 @@ def main() -> None:
               f"{told['zmi']['value']:.3f}, {time.process_time() - began:.0f} CPU s", flush=True)  # fmt: skip
     if found["conditions"]:
         figure(found)
+        print(table(found))
 
 
 if __name__ == "__main__":
