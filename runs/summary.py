@@ -9,7 +9,9 @@ from runs.changes import by_change
 from runs.describing import of_descriptions
 from runs.evidence import Evidence, Finding, gather
 from runs.journal import Journal
-from runs.probes import iconicity, prefix, rate
+from runs.probes.iconicity import iconicity
+from runs.probes.prefix import prefix
+from runs.probes.rate import rate
 from runs.run import Run
 from runs.tracing import of_traces
 from runs.turns import by_turn

@@ -10,8 +10,7 @@ from rich.text import Text
 from raster.errors import InputError
 from runs.evidence import gather
 from runs.loading import nearest
-from runs.probes import PROBES
-from runs.tracing import PROBES as OF_TRACES
+from runs.probes import ask_all, probes, probes_of
 from runs.tracing import trace_split
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ def chosen(names: str) -> list[str]:
     """
     words = [word.strip() for word in names.split(",") if word.strip()]
     for word in words or [""]:
-        if word not in PROBES | OF_TRACES:
-            every = [*PROBES, *OF_TRACES]
+        if word not in probes():
+            every = list(probes())
             hint = nearest(word, every) or f"there are {', '.join(every)}"
             raise InputError(f"no probe {word!r}", "--names", hint)
     return words
@@ -46,19 +45,19 @@ def measure(run: "Run", names: list[str]) -> dict[str, Any]:
     if run.game.describes:
         do = "its figures stand in summary.json and report.html"
         raise InputError(f"no probe can be asked of a run of the game {run.config.game.kind}", run.folder, do)
-    fit = list(PROBES if run.game.chooses else OF_TRACES)
+    fit = probes_of(run.game)
     for name in names:
         if name not in fit:
             what = f"{name} cannot be asked of a run of the game {run.config.game.kind}"
             raise InputError(what, "--names", f"ask {', '.join(fit)}")
     if not run.game.chooses:
         traces = trace_split(run, "test")
-        return {name: {run.game.label: asdict(OF_TRACES[name](traces))} for name in names}
+        return {name: {run.game.label: asdict(each)} for name, each in ask_all(names, traces).items()}
     found: dict[str, dict[str, Any]] = {name: {} for name in names}
     for part in run.game.parts:
         evidence = gather(run, part, "test", run.config.measure.test_pools)
-        for name in names:
-            found[name][part.label] = asdict(PROBES[name](evidence))
+        for name, each in ask_all(names, evidence).items():
+            found[name][part.label] = asdict(each)
     return found
 
 
