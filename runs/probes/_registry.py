@@ -264,7 +264,8 @@ NEEDS: dict[str, Lack] = {
 
 def asked(names: Sequence[str], evidence: Any) -> "dict[str, Finding | str]":
     """What several probes find in the same evidence, by name; where one refuses, the line in which it says why."""
-    known, found = probes(), {}
+    known = probes()
+    found: dict[str, Finding | str] = {}
     for name in names:
         try:
             found[name] = known[name](evidence)
