@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -238,6 +239,16 @@ def _strokes(run: "Run", _: "Game", __: str) -> tuple[str, str] | None:
     return None if count > 1 else ("it compares strokes, and a drawing has one", "raise sender.strokes.count")
 
 
+def _word_vectors(run: "Run", _: "Game", __: str) -> tuple[str, str] | None:
+    source = run.config.measure.word_vectors
+    if source is None:
+        do = "say measure.word_vectors, or lascaux probe --word-vectors FILE"
+        return "nothing says what the names of classes mean", do
+    if isinstance(source, str) and not Path(source).is_file():
+        return f"there are no word vectors {source}", "check the path: it counts from the current folder"
+    return None
+
+
 NEEDS: dict[str, Lack] = {
     "classes": _classes,
     "several of a class": _several,
@@ -246,8 +257,21 @@ NEEDS: dict[str, Lack] = {
     "scenes": _scenes,
     "one target": _one_target,
     "strokes": _strokes,
+    "word vectors": _word_vectors,
 }
 """What a probe may need of a run, by the word that ``@probe(needs=[...])`` takes."""
+
+
+def asked(names: Sequence[str], evidence: Any) -> "dict[str, Finding | str]":
+    """What several probes find in the same evidence, by name; where one refuses, the line in which it says why."""
+    known = probes()
+    found: dict[str, Finding | str] = {}
+    for name in names:
+        try:
+            found[name] = known[name](evidence)
+        except InputError as error:
+            found[name] = str(error)
+    return found
 
 
 def ask_all(names: Sequence[str], evidence: Any) -> "dict[str, Finding]":
