@@ -1,7 +1,7 @@
 """How ``lascaux probe`` shows what it measures."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -62,8 +62,9 @@ def _table(console: Console, name: str, head: str, rows: Sequence[tuple[str, Map
     table = Table(title=Text(name), padding=(0, 0) if console.width < WIDE else (0, 1))
     for column in (head, "value", "95 %", "n", "chance", *controls):
         # A narrow terminal folds the heads of controls and long names, never the numbers.
-        least = 8 if column == head else 11 if column == "95 %" else 5
-        table.add_column(column, justify="left" if column == head else "right", min_width=least, overflow="fold")
+        side: Literal["left", "right"] = "left" if column == head else "right"
+        whole = column in ("value", "95 %", "n")
+        table.add_column(column, justify=side, min_width=8 if column == head else 5, no_wrap=whole, overflow="fold")
     for label, row, with_parts in there:
         rest = (_number(row["baselines"].get(each)) for each in controls)
         interval = f"{_number(row['low'])}-{_number(row['high'])}" if row["low"] is not None else ""

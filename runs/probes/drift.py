@@ -1,5 +1,6 @@
 """``drift``: how much do the drawings of the same pictures still change while agents learn?"""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def drift(evidence: Evidence) -> Finding:
     count = len(seen[-1])
     centre = torch.cat(seen).mean(dim=0)
     rows = [torch.nn.functional.normalize(each - centre, dim=-1).double() for each in seen]
-    moved = [1 - (a * b).sum(dim=-1) for a, b in zip(rows[:-1], rows[1:], strict=True)]  # [n] from each to the next
+    moved = [1 - (a * b).sum(dim=-1) for a, b in pairwise(rows)]  # [n] from each to the next
     pools, left = [], moved[-1]
     for size in sizes:
         if len(left):
