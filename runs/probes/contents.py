@@ -19,7 +19,7 @@ from runs.probes._attributes import (
 )
 from runs.probes._information import entropy, mutual_information
 from runs.probes._registry import probe
-from runs.sketches import Control, judged
+from runs.sketches import Control
 
 DIMS = 32
 """Principal components that a classifier reads, at most; a quarter of what it learns from, if that is less."""
@@ -172,7 +172,7 @@ def _inputs(evidence: Evidence, chosen: torch.Tensor) -> dict[str, NDArray[np.fl
     sketches = evidence.sketches
     controls: tuple[Control, ...] = ("drawings", "untrained", "random")
     # These alone, and not all that are alike: the judge takes most of the time.
-    looks = {name: judged(evidence, [on_paper(sketches.canvas(name)[chosen]).float()]) for name in controls}
+    looks = {name: sketches.judged([on_paper(sketches.canvas(name)[chosen]).float()]) for name in controls}
     found = {name: each.places.double().numpy() for name, each in looks.items()}
     moved = np.roll(np.arange(len(chosen)), len(chosen) // 2)
     found["shuffled"] = found["drawings"][moved]

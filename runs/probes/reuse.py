@@ -212,7 +212,8 @@ def reuse(evidence: Evidence) -> Finding:
 
     Strokes are quantised into types; a drawing is how many it has of each. ``value`` is the part of the variance of
     held-out drawings that one vector for each value of each attribute of the picture explains when these are added up:
-    1 for a code that adds up, ``chance`` 0 (below it: worse than saying the mean). ``n`` counts different drawings; the interval resamples pictures.
+    1 for a code that adds up, ``chance`` 0 (below it: worse than saying the mean). ``n`` counts different drawings; the
+    interval resamples pictures.
 
     ``baselines``: strangers' drawings (``untrained``), drawings with others' meanings (``shuffled``), ``random``
     strokes; ``ceiling``: the judge's features of the photos, which says how far looks themselves add up. Blank

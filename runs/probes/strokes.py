@@ -115,6 +115,7 @@ def strokes(evidence: Evidence) -> Finding:
         table=_by_amount(evidence),
         curves=curves,
         over="strokes",
+        height="probability of what is meant",
         pictures=_pictures(found),
         measure="strokes that carry the message",
     )
