@@ -87,7 +87,7 @@ def launch(
     write_json(folder.env, environment(run, learner.executor, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
-    journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
+    journal = Journal(run, run.step if found is not None else None)
     shown = Progress(config.train.steps, enabled=progress, start=run.step)
     try:
         shown.say(
@@ -107,7 +107,7 @@ def launch(
         summary = summarise(run, journal)
         # The whole way, pictures and measuring included; of earlier sittings only the steps.
         summary["minutes"] = round((before + time.perf_counter() - began) / 60, 2)
-        journal.hparams(summary)
+        journal.summary(summary)
         write_json(folder.summary, summary)
         _status(folder, "finished", run)
         journal.close()

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import CanvasConfig, Strokes
+from runs.board import _until_the_next_second
 from runs.config import Config
 from runs.evidence import gather
 from runs.folder import lines, read_json
-from runs.journal import _until_the_next_second, grid, play_lines
+from runs.journal import grid, play_lines
 from runs.report import write_report
 from runs.report.figures import confusion
 from runs.run import Run
