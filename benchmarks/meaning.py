@@ -1,0 +1,89 @@
+"""What the probes say of the demo's agents under the game alone, under likeness, and under the demo's whole recipe.
+
+    python benchmarks/meaning.py                        # trains what is not there, then asks every probe; resumes
+    python benchmarks/meaning.py --only train
+    python benchmarks/meaning.py --write                # docs/meaning.md's tables from benchmarks/results/meaning.json
+
+Three seeds a condition, equally many steps, one thread. Runs stand in out/meaning; what a probe found in a run is
+written to the results as soon as it is known.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from runs.process import settle
+
+settle()
+
+import torch  # noqa: E402 (after settle, which torch's threads read)
+from _cases import about  # noqa: E402
+
+import runs  # noqa: E402
+from runs.config import Config  # noqa: E402
+from runs.loading import load  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results" / "meaning.json"
+OUT = Path("out") / "meaning"
+STEPS, SEEDS = 600, 3
+LIKENESS = "{kind: likeness, weight: 2.0, share: 0.5, levels: [1, 2, 3], trunk: {kind: timm, name: packaged, size: 48}}"
+CONDITIONS = {
+    "game only": ["biases=[]"],
+    "likeness": [f"biases=[{LIKENESS}]"],
+    "the demo's recipe": [],  # likeness and tremor
+}
+SETTING = [
+    f"train.steps={STEPS}",
+    "train.validate_every=600",
+    "train.checkpoint_every=200",
+    "measure={validation_pools: 1, test_pools: 2, probes_every: null}",
+    "probes=[rate]",
+]
+
+
+def folder(condition: str, seed: int) -> Path:
+    return OUT / f"{condition.replace(' ', '-').replace(chr(39), '')}-{seed}"
+
+
+def config(condition: str, seed: int) -> Config:
+    found: Config = load(Config, "demo", [*SETTING, *CONDITIONS[condition], f"seed={seed}"]).config
+    return found
+
+
+def kept() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def keep(key: str, part: str, value: Any) -> None:
+    done = kept()
+    done.setdefault(key, {})[part] = value
+    RESULTS.write_text(json.dumps(done, indent=1) + "\n")
+
+
+def train() -> None:
+    for seed in range(SEEDS):
+        for condition in CONDITIONS:
+            key, began = f"{condition}, seed {seed}", time.process_time()
+            if "run" in kept().get(key, {}):
+                continue
+            run = runs.launch(
+                config(condition, seed), folder(condition, seed), resume=True, device="cpu", progress=False
+            )
+            keep(key, "run", {"steps": run.step, "cpu_seconds": round(time.process_time() - began, 1), **about()})
+            print(key, kept()[key]["run"], flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["train", "probe"])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.only != "probe":
+        train()
+
+
+if __name__ == "__main__":
+    main()
