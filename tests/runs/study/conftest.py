@@ -10,8 +10,10 @@ import pytest
 
 from raster import CanvasConfig, InputError
 from runs.study.bundle import Vendor, vendor
-from runs.study.exporting import export_plays
+from runs.study.config import StudyConfig
+from runs.study.exporting import export_sources, short_form
 from runs.study.plays import Game, Pictures
+from runs.study.sources import Source
 from runs.study.stimuli import drawer
 
 CLASSES = (
@@ -94,20 +96,17 @@ class World:
                 }
             )
 
-    def export(self, out: Path, *, shown="raster", parts=None, **options):
+    def source(self, run="secret-run", shown="raster", **changes):
+        """The world as a study sees a run."""
+        draw = drawer(CanvasConfig(size=32), shown)
+        given = {"games": self.games, "own": "artist", "pictures": self.pictures, "pixels": self.pixels} | changes
+        return Source(run=run, draw=draw, canvas=32, biases=("likeness",), seed=3, **given)
+
+    def export(self, out: Path, *, parts=None, consent="We ask. <b>You</b> agree.", design=None, runs=None, **short):
         """A study of these games, without jsPsych inside unless ``parts`` brings it."""
-        options = {"trials": 6, "game": "artist", "consent": "We ask. <b>You</b> agree.", "run": "secret-run"} | options
-        return export_plays(
-            self.games,
-            self.pictures,
-            self.pixels,
-            out,
-            draw=drawer(CanvasConfig(size=32), "vector" if shown == "vector" else "raster"),
-            canvas=32,
-            shown=shown,
-            parts=parts or Vendor(False, "a test", {}),
-            **options,
-        )
+        config = StudyConfig.model_validate(design) if design is not None else short_form(**{"trials": 6} | short)
+        sources = [self.source(run, config.shown) for run in runs or ["secret-run"]]
+        return export_sources(sources, config, out, consent=consent, parts=parts or Vendor(False, "a test", {}))
 
 
 @pytest.fixture(scope="session")
