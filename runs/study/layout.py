@@ -45,6 +45,7 @@ def study_data(
         "canvas": canvas,
         "catch_question": "Attention: this is one of the pictures itself. Choose the very same picture.",
         "cannot_tell": "Cannot tell",
+        "cannot_draw": "Cannot draw it",
         "consent": words.consent,
         "consent_is_placeholder": words.placeholder,
         "instructions": [list(page) for page in words.instructions],

@@ -18,7 +18,8 @@
       "<canvas class='sheet' tabindex='0' role='application' aria-label='A sheet to draw on. Arrow keys move the pen, " +
       "space puts it down or takes it up.'></canvas><div class='tools'>" +
       "<button type='button' class='jspsych-btn' id='undo'>Undo</button>" +
-      "<button type='button' class='jspsych-btn' id='clear'>Clear</button></div>";
+      "<button type='button' class='jspsych-btn' id='clear'>Clear</button>" +
+      "<button type='button' class='jspsych-btn' id='done' disabled>Done</button></div>";
     const canvas = host.querySelector("canvas");
     const ink = canvas.getContext("2d");
     const strokes = [];

@@ -51,14 +51,13 @@
     data: { response: { type: TYPE.COMPLEX }, rt: { type: TYPE.INT } },
   };
 
-  function cannotTell(host, answer) {
+  function cannotTell(host, answer, words) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "jspsych-btn cannot-tell";
-    button.textContent = study.cannot_tell;
+    button.textContent = words;
     button.addEventListener("click", () => answer(null));
     host.append(button);
-    return button;
   }
 
   function line(host, start, answer) {
@@ -74,7 +73,7 @@
       event.preventDefault();
       if (text().trim()) answer(text());
     });
-    cannotTell(host, answer);
+    cannotTell(host, answer, study.cannot_tell);
     input.focus({ preventScroll: true });
   }
 
@@ -82,20 +81,14 @@
     const box = document.createElement("div");
     host.append(box);
     const pad = kit.pad(box, start);
-    const done = document.createElement("button");
-    done.type = "button";
-    done.id = "done";
-    done.className = "jspsych-btn";
-    done.textContent = "Done";
-    done.disabled = true;
+    const done = box.querySelector("#done");
     pad.onChange = () => (done.disabled = !pad.strokes().length);
     const finish = (response) => {
       pad.done();
       answer(response);
     };
     done.addEventListener("click", () => finish(pad.strokes()));
-    host.append(done);
-    cannotTell(host, finish);
+    cannotTell(host, finish, study.cannot_draw);
   }
 
   // ---------------------------------------------------------------- what stands above
@@ -196,7 +189,7 @@
     set("--sketch", sketch + "px");
     const pair = whole(Math.max(96, Math.min(320, (width - 24) / 2, window.innerHeight * 0.42)));
     set("--pair", pair + "px");
-    set("--sheet", Math.max(160, Math.min(420, width, window.innerHeight - sketch - 240)) + "px");
+    set("--sheet", Math.max(160, Math.min(420, width, window.innerHeight - sketch - 230)) + "px");
     if (!count || large) return;
     const bar = document.getElementById("jspsych-progressbar-container");
     const ask = document.querySelector(".ask");

@@ -40,7 +40,9 @@ class Sitting:
         self.measured = []
 
     def start(self):
+        self.page.get_by_role("button", name="I agree").wait_for()
         self.visit.shot("0-consent")
+        self.measured.append(("consent", self.visit.overflow()))
         self.page.get_by_role("button", name="I agree").click()
         self.page.locator("#jspsych-instructions-next").click()
         self.page.locator("#jspsych-instructions-next").click()
@@ -123,6 +125,8 @@ class Sitting:
             mouse.up()
         self.page.locator("#undo").click()
         self.visit.shot("drawn")
+        last = self.page.locator(".cannot-tell").bounding_box()
+        assert last["y"] + last["height"] <= size["height"], "all stands on one screen"
         self.page.locator("#done").click()
         return [[(-0.5, -0.5), (0.5, 0.5)], [(0.5, -0.5), (-0.5, 0.5)]]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import InputError
@@ -49,6 +49,7 @@ def config_of(*parts, **keys):
     return StudyConfig.model_validate({"parts": list(parts) or EVERY, **keys})
 
 
+@settings(max_examples=20)
 @given(st.integers(1, 4), st.integers(1, 2), st.integers(0, 50))
 def test_nobody_sees_a_target_twice_in_any_part(large, many, sets, seed):
     design = plan(config_of(seed=seed, lists=many * sets), runs_of(large, many))
@@ -63,6 +64,7 @@ def targets(item):
     return found
 
 
+@settings(max_examples=30)
 @given(st.integers(2, 4), st.integers(1, 3), st.integers(1, 6), st.integers(0, 50))
 def test_whose_drawing_of_a_target_a_list_shows_is_a_latin_square(large, runs, sets, trials, seed):
     part = {"kind": "pick", "trials": trials}
