@@ -7,7 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-__all__ = ["Crossed", "Interval", "Mean", "Rate", "above_chance", "crossed", "mean", "rate", "resampled", "wilson"]
+__all__ = [
+    "Crossed",
+    "Interval",
+    "Mean",
+    "Rate",
+    "above_chance",
+    "between",
+    "contrast",
+    "crossed",
+    "mean",
+    "rate",
+    "resampled",
+    "wilson",
+]
 
 RESAMPLES = 2000
 _AT_ONCE = 2**22
@@ -67,18 +80,24 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def crossed(participants: Sequence[str], sketches: Sequence[str], values: Sequence[float]) -> Crossed:
+def crossed(
+    participants: Sequence[str], sketches: Sequence[str], values: Sequence[float], people: Sequence[str] = ()
+) -> Crossed:
     """Answers [n] as sums and counts by participant and drawing.
+
+    Rows are the participants that occur, and ``people`` too, in alphabetical order: two tables of the same people are
+    resampled alike, so that their difference is one of the same people.
 
     >>> crossed(["a", "a", "b"], ["x", "y", "x"], [1, 0, 1]).counts
     array([[1., 1.],
            [1., 0.]])
     """
-    people, row = np.unique(np.asarray(participants, dtype=str), return_inverse=True)
+    names, row = np.unique(np.asarray([*participants, *people], dtype=str), return_inverse=True)
     drawn, column = np.unique(np.asarray(sketches, dtype=str), return_inverse=True)
-    sums, counts = np.zeros((2, len(people), len(drawn)))
-    np.add.at(sums, (row, column), np.asarray(values, dtype=np.float64))
-    np.add.at(counts, (row, column), 1.0)
+    at = row[: len(participants)], column
+    sums, counts = np.zeros((2, len(names), len(drawn)))
+    np.add.at(sums, at, np.asarray(values, dtype=np.float64))
+    np.add.at(counts, at, 1.0)
     return Crossed(sums, counts)
 
 
@@ -94,18 +113,44 @@ def mean(table: Crossed, seed: int = 0) -> Mean:
     return Mean(table.value, round(table.counts.sum()), *_three(table, seed))
 
 
-def resampled(table: Crossed, over: str, seed: int = 0, resamples: int = RESAMPLES) -> NDArray[np.float64]:
-    """Means of bootstrap resamples [resamples]; those that hold no answer are left out.
+def contrast(one: Crossed, other: Crossed, seed: int = 0) -> Mean:
+    """The mean of ``one`` minus that of ``other``, two tables of the same people (``crossed``) about other drawings.
+
+    Participants are resampled together, each table's drawings by themselves; ``n`` counts both tables' answers.
+    """
+    people = one.sums.shape[0]
+    if people != other.sums.shape[0]:
+        raise ValueError("tables of different people")
+    drawn = min(one.sums.shape[1], other.sums.shape[1])
+
+    def spread(over: str) -> Interval:
+        # The second table's drawings are drawn with another seed; its people with the same.
+        return between(resampled(one, over, seed) - resampled(other, over, seed, apart=True))
+
+    return Mean(
+        one.value - other.value,
+        round(one.counts.sum() + other.counts.sum()),
+        spread("participants") if people > 1 else None,
+        spread("sketches") if drawn > 1 else None,
+        spread("both") if people > 1 and drawn > 1 else None,
+    )
+
+
+def resampled(
+    table: Crossed, over: str, seed: int = 0, resamples: int = RESAMPLES, *, apart: bool = False
+) -> NDArray[np.float64]:
+    """Means of bootstrap resamples [resamples]; NaN for those that hold no answer.
 
     Args:
         table: the answers.
         over: "participants", "sketches" or "both".
         seed: of the draws.
         resamples: how many.
+        apart: draw the drawings from another stream, the people from the same.
     """
     people, sketches = table.sums.shape
     # A stream each, so that the drawings' draws do not hang on how many people there are.
-    of_people, of_sketches = (np.random.default_rng([seed, number]) for number in range(2))
+    of_people, of_sketches = (np.random.default_rng([seed, number]) for number in (0, 2 if apart else 1))
     found = []
     chunk = max(1, min(resamples, _AT_ONCE // max(people, sketches)))
     for start in range(0, resamples, chunk):
@@ -118,12 +163,13 @@ def resampled(table: Crossed, over: str, seed: int = 0, resamples: int = RESAMPL
             top, bottom = columns @ table.sums.sum(0), columns @ table.counts.sum(0)
         else:
             top, bottom = (((rows @ part) * columns).sum(1) for part in (table.sums, table.counts))
-        found.append(top[bottom > 0] / bottom[bottom > 0])
+        found.append(np.where(bottom > 0, top, np.nan) / np.where(bottom > 0, bottom, 1))
     return np.concatenate(found)
 
 
 def between(values: NDArray[np.float64]) -> Interval:
-    """The middle 95 % of resampled values; None where there are none, or they do not differ."""
+    """The middle 95 % of resampled values, NaN aside; None where there are none, or they do not differ."""
+    values = values[~np.isnan(values)]
     if len(values) < 2 or np.ptp(values) < 1e-12:
         return None
     low, high = np.quantile(values, [0.025, 0.975])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from runs.study.agreement import agreement, entropy, krippendorff_alpha, split_half
-from runs.study.intervals import above_chance, crossed, mean, rate, resampled, wilson
+from runs.study.intervals import above_chance, contrast, crossed, mean, rate, resampled, wilson
 from runs.study.preferences import Contest, bradley_terry, strengths
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011): data of its sections A, B and C; "." is missing.
@@ -103,8 +103,26 @@ def test_a_bootstrap_is_the_slow_one():
         if bottom:
             slow.append(top / bottom)
     fast = resampled(table, "both", 0, 4000)
-    assert len(fast) / 4000 == pytest.approx(len(slow) / 4000, abs=0.02)
-    assert np.quantile(fast, [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(slow, [0.1, 0.5, 0.9]), abs=0.1)
+    empty = np.isnan(fast)
+    assert 1 - empty.mean() == pytest.approx(len(slow) / 4000, abs=0.02)
+    assert np.quantile(fast[~empty], [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(slow, [0.1, 0.5, 0.9]), abs=0.1)
+
+
+def test_a_difference_is_one_of_the_same_people():
+    people = [f"p{i:02}" for i in range(30)]
+    level = np.linspace(0, 10, 30)  # people differ much, and alike in both tables
+    who = [name for name in people for _ in range(4)]
+    one, other = (
+        crossed(who, [f"{side}{j}" for _ in people for j in range(4)], np.repeat(level + shift, 4).tolist())
+        for side, shift in (("a", 1.0), ("b", 0.0))
+    )
+    found = contrast(one, other)
+    assert found.value == pytest.approx(1.0)
+    assert found.participants is None, "everybody differs by one: no spread is left"
+    assert found.n == 240
+    few = crossed(["p00"], ["b0"], [0.0], people)
+    assert few.sums.shape == (30, 1)
+    assert contrast(one, few).sketches is None
 
 
 def test_nothing_to_resample_has_no_interval():
