@@ -15,48 +15,110 @@ __all__ = ["KEY_COLUMNS", "KeyRow", "key_beside", "key_table", "read_key"]
 
 KEY_COLUMNS = (
     "study",
-    "run",
     "trial",
     "kind",
+    "part",
+    "run",
+    "condition",
+    "biases",
+    "seed",
     "game",
     "split",
     "step",
     "sender",
     "receiver",
+    "item",
     "target",
     "target_name",
     "class",
     "shown_to_sender",
+    "strokes",
+    "shown",
+    "drawing",
     "agent_choice",
     "agent_choice_name",
     "agent_correct",
     "agent_probability",
+    "agent_scores",
     "n_choices",
     "names",
     "classes",
+    "sides",
 )
 
 
 @dataclass(frozen=True)
+class Side:
+    """One of two drawings that stand side by side.
+
+    ``agent_probability`` is what its own receiver gave its own target among all of its candidates (0 to 1).
+    """
+
+    run: str
+    condition: str
+    sender: str
+    name: str
+    of_class: str
+    strokes: int
+    agent_probability: float
+
+
+@dataclass(frozen=True)
 class KeyRow:
-    """What the answer key says of one trial."""
+    """What the answer key says of one trial (docs/study.md, Formats).
+
+    Attributes:
+        trial: its id.
+        kind: a ``TrialKind``.
+        part: number of the part that it stands in, from 0; ``None`` for an attention check.
+        run: name of the run that drew; "" for a check, and where two runs drew (see ``sides``).
+        condition: what the run stands for: its label, else its name; several runs (seeds) may share one.
+        biases: kinds of the run's biases.
+        seed: the run's seed; ``None`` where ``run`` is "".
+        game: kind of game that the drawing comes from.
+        sender: number of the agent that drew.
+        receiver: number of the agent that answered.
+        item: opaque name of the target picture, the same whoever drew it: the unit of a Latin square.
+        target: right position among the choices; ``None`` where nothing is right (name, rate, draw, compare of runs).
+        name: name of the target picture.
+        target_class: its class.
+        shown_to_sender: name of the picture that the sender saw.
+        strokes: strokes of the drawing that are there; ``None`` for a check.
+        drawing: file of the drawing, as in study.json.
+        names: what each choice is: names of pictures (pick, catch; compare: of the pictures drawn), of classes (class),
+            steps of the scale (rate); () otherwise.
+        classes: class of each choice; () for rate, name and draw.
+        agent_choice: position that the receiver takes among these choices (pick, class), else ``None``.
+        agent_correct: whether it is right: among these choices (pick, class), else in its own game.
+        agent_probability: softmax of the receiver's scores at the target, among the same choices.
+        agent_scores: the receiver's score of each choice (pick; class: log-sum-exp over a class's candidates), else ().
+        sides: the two drawings of a compare, in the order of the choices.
+    """
 
     trial: str
     kind: str
+    part: int | None
     run: str
+    condition: str
+    biases: tuple[str, ...]
+    seed: int | None
     game: str
     sender: str
     receiver: str
-    target: int
+    item: str
+    target: int | None
     name: str
+    target_class: str
+    shown_to_sender: str
+    strokes: int | None
+    drawing: str
     names: tuple[str, ...]
     classes: tuple[str, ...]
     agent_choice: int | None
+    agent_correct: bool | None
     agent_probability: float | None
-
-    @property
-    def target_class(self) -> str:
-        return self.classes[self.target]
+    agent_scores: tuple[float, ...]
+    sides: tuple[Side, ...]
 
 
 def key_beside(study: Path) -> Path:
@@ -76,9 +138,11 @@ def _written(study: str, run: str, item: Item, pictures: Pictures) -> dict[str, 
     agent = item.agent_choice
     return {
         "study": study,
-        "run": run,
         "trial": item.id,
         "kind": item.kind,
+        "part": 0 if picked else None,
+        "run": run if picked else None,
+        "condition": run if picked else None,
         "game": item.game.kind,
         "split": item.game.split,
         "step": item.game.step,
@@ -118,23 +182,56 @@ def read_key(path: Path, study: dict[str, Any]) -> dict[str, KeyRow]:
         raise InputError("this is the key of another study", path, f"give that of study {study['id']}")
     for id, trial in study["trials"].items():
         row = found.get(id)
-        if row is None or not len(trial["choices"]) == len(row.names) == len(row.classes) > row.target >= 0:
+        if row is None or row.kind != trial["kind"] or not _fits(row, len(trial["choices"])):
             raise InputError(f"the answer key does not fit trial {id}", path, "take the file that was exported")
     return found
+
+
+def _fits(row: KeyRow, choices: int) -> bool:
+    inside = all(place is None or 0 <= place < choices for place in (row.target, row.agent_choice))
+    named = len(row.names) == choices and (row.kind == "rate" or len(row.classes) == choices)
+    sided = len(row.sides) == (2 if row.kind == "compare" else 0)
+    aimed = row.target is not None or row.kind not in ("pick", "class", "catch")
+    return inside and named and sided and aimed and len(row.agent_scores) in (0, choices)
 
 
 def _read(row: dict[str, str]) -> KeyRow:
     return KeyRow(
         trial=row["trial"],
         kind=row["kind"],
+        part=_int(row["part"]),
         run=row["run"],
+        condition=row["condition"],
+        biases=_words(row["biases"]),
+        seed=_int(row["seed"]),
         game=row["game"],
         sender=row["sender"],
         receiver=row["receiver"],
-        target=int(row["target"]),
+        item=row["item"],
+        target=_int(row["target"]),
         name=row["target_name"],
-        names=tuple(str(name) for name in json.loads(row["names"])),
-        classes=tuple(str(name) for name in json.loads(row["classes"])),
-        agent_choice=int(row["agent_choice"]) if row["agent_choice"] else None,
+        target_class=row["class"],
+        shown_to_sender=row["shown_to_sender"],
+        strokes=_int(row["strokes"]),
+        drawing=row["drawing"],
+        names=_words(row["names"]),
+        classes=_words(row["classes"]),
+        agent_choice=_int(row["agent_choice"]),
+        agent_correct=bool(int(row["agent_correct"])) if row["agent_correct"] else None,
         agent_probability=float(row["agent_probability"]) if row["agent_probability"] else None,
+        agent_scores=tuple(float(score) for score in json.loads(row["agent_scores"] or "[]")),
+        sides=tuple(_side(side) for side in json.loads(row["sides"] or "[]")),
     )
+
+
+def _int(cell: str) -> int | None:
+    return int(cell) if cell else None
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(str(word) for word in json.loads(cell or "[]"))
+
+
+def _side(side: dict[str, Any]) -> Side:
+    words = {key: str(side[key]) for key in ("run", "condition", "sender", "name", "of_class")}
+    return Side(**words, strokes=int(side["strokes"]), agent_probability=float(side["agent_probability"]))
