@@ -116,11 +116,12 @@ def split_half(table: Crossed, lists: Sequence[int] | None = None, seed: int = 0
         answered = half @ table.counts
         seen *= answered > 0
         rates.append((half @ table.sums) / np.maximum(answered, 1))
-    r = _correlations(*rates, seen)
+    first_rates, second_rates = rates
+    r = _correlations(first_rates, second_rates, seen)
     if np.isnan(r).all():
         return Agreement(None, None, 0)
     weights = rng.multinomial(sketches, np.full(sketches, 1 / sketches), size=splits) * seen
-    spread = _correlations(*rates, weights)
+    spread = _correlations(first_rates, second_rates, weights)
     return Agreement(
         _stepped_up(float(np.nanmean(r))),
         between(np.array([_stepped_up(float(value)) for value in spread if not np.isnan(value)])),

@@ -36,7 +36,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 # The page's own files. Whatever else lies in the folder (a key put there by mistake, say) is not there for a browser.
-_PAGES = ("index.html", "run.js", "study.js", "style.css")
+_PAGES = re.compile(r"index\.html|style\.css|(study|site|run(-[a-z]+)*)\.js")
 _FOLDERS = {"stimuli": (".png", ".svg"), "vendor": (".js", ".css")}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SAVE_META = '<meta name="lascaux-save" content="answers">'
@@ -157,9 +157,9 @@ def _written(path: Path, body: bytes) -> None:
 
 def _parts(study: Path) -> Iterator[tuple[str, Path]]:
     """The files that are given out, by their path in a URL."""
-    for name in _PAGES:
-        if (study / name).is_file():
-            yield name, study / name
+    for path in sorted(study.iterdir()):
+        if _PAGES.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            yield path.name, path
     for folder, suffixes in _FOLDERS.items():
         for path in sorted((study / folder).glob("*")):
             if path.suffix in suffixes and _NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink():
