@@ -1,10 +1,11 @@
-"""``lascaux study export``, ``simulate`` and ``score``."""
+"""``lascaux study``: export a study, simulate participants; what comes back is scored (``_answers``)."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from runs.cli import _answers
 from runs.cli._options import DataRoot, Plugins
 
 app = typer.Typer(help="Put the drawings before people, and read their answers.", no_args_is_help=True)
@@ -75,15 +76,5 @@ def export(
         typer.echo("the consent text is a placeholder: write your own (--consent FILE) before people take part")
 
 
-@app.command("score")
-def score(
-    study: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `study export` wrote.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="What participants' pages saved.")],
-    key: Annotated[Path | None, typer.Option(metavar="FILE", help="The answer key; DIR-key.csv when left out.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; DIR-scores when left out.")] = None,
-    simulated: Annotated[bool, typer.Option("--simulated", help="Score simulated runs, and only those.")] = False,
-) -> None:
-    """Print people's rate beside the agents', with intervals, and write responses.csv and summary.json."""
-    from runs.study import score as count
-
-    count(study, files, key, out=out, simulated=simulated)
+app.command("score")(_answers.score)
+app.command("serve")(_answers.serve)
