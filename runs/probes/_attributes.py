@@ -21,6 +21,7 @@ APART = 0.15
 """How far a pixel must be from the background's colour, in any channel, to belong to the thing."""
 PALE = 0.15
 """A colour whose channels differ by less than this is a grey."""
+THIRD = torch.tensor([1 / 3, 2 / 3], dtype=torch.float64)
 HUES = ("red", "yellow", "green", "cyan", "blue", "magenta")
 GREYS = ("dark", "grey", "light")
 THIRDS = {"size": ("small", "middling", "large"), "x": ("left", "middle", "right"), "y": ("high", "middle", "low")}
@@ -108,8 +109,9 @@ def _measured(pixels: Float[Tensor, "n 3 h w"]) -> list[tuple[str, NDArray[np.in
         ("colour", colour_names(colour).masked_fill(~there, -1).numpy(), (*GREYS, *HUES))
     ]
     for name, value in (("size", area), ("x", x), ("y", y)):
-        cuts = torch.quantile(value[there], torch.tensor([1 / 3, 2 / 3])) if there.any() else torch.zeros(2)
-        third = torch.bucketize(value.float(), cuts)
+        value = value.double()
+        cuts = torch.quantile(value[there], THIRD) if there.any() else value[:0]
+        third = torch.bucketize(value, cuts)
         found.append((name, third.masked_fill(~there, -1).numpy(), THIRDS[name]))
     return found
 

@@ -54,7 +54,9 @@ def exact_shapley(value: Value, games: int, strokes: int) -> Float[Tensor, "g n"
     found = []
     for stroke in range(strokes):
         without = sets[~sets[:, stroke]]
-        weight = torch.tensor([1 / (strokes * comb(strokes - 1, int(each))) for each in without.sum(1)])
+        weight = torch.tensor(
+            [1 / (strokes * comb(strokes - 1, int(each))) for each in without.sum(1)], dtype=torch.float64
+        )
         before = (without * index).sum(1)
         added = worth[:, before + index[stroke]] - worth[:, before]
         found.append((added * weight.to(added)).sum(1))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from raster import on_paper
 from runs.evidence import Evidence
 from runs.finding import Finding
 from runs.probes._attributes import (
@@ -26,6 +27,8 @@ FOLDS = 4
 """Parts of the pictures, each of which is held out once."""
 CLUSTERS = 16
 """Kinds of drawings for mutual information, at most; a tenth of the drawings, if that is less."""
+TASKS = 3
+"""Control tasks of each attribute."""
 SHUFFLES = 20
 """How often attributes are shuffled for its baseline."""
 
@@ -36,7 +39,7 @@ class Read:
 
     Attributes:
         right: whether each drawing's value was found, [n]; NaN where it has none.
-        control: the same of its control task.
+        control: the same of its control task, the mean of ``TASKS``.
         majority: part of the drawings that have the most common value.
     """
 
@@ -111,7 +114,9 @@ def read(
     known = attribute.values[attribute.known]
     return Read(
         linear_probe(features, attribute.values, fold),
-        linear_probe(features, control_task(attribute.values, types, rng), fold),
+        np.mean(
+            [linear_probe(features, control_task(attribute.values, types, rng), fold) for _ in range(TASKS)], axis=0
+        ),
         float(np.bincount(known).max() / len(known)),
     )
 
@@ -166,7 +171,9 @@ def _inputs(evidence: Evidence, chosen: torch.Tensor) -> dict[str, NDArray[np.fl
     """Principal components of the judge's features of the drawings, and of each control, [n, D]."""
     sketches = evidence.sketches
     controls: tuple[Control, ...] = ("drawings", "untrained", "random")
-    found = {name: sketches.looks(name)[chosen].places.double().numpy() for name in controls}
+    # These alone, and not all that are alike: the judge takes most of the time.
+    looks = {name: sketches.judged([on_paper(sketches.canvas(name)[chosen]).float()]) for name in controls}
+    found = {name: each.places.double().numpy() for name, each in looks.items()}
     moved = np.roll(np.arange(len(chosen)), len(chosen) // 2)
     found["shuffled"] = found["drawings"][moved]
     found["ceiling"] = sketches.photos[chosen].places.double().numpy()

@@ -90,6 +90,7 @@ def listening(evidence: Evidence) -> Finding:
         table=_table(evidence),
         curves={"rate": _noise(evidence)},
         over="noise on the canvas",
+        height="rate",
         pictures=looks.pictures(),
         measure="influence of the drawing on each judgement" if several else "influence of the drawing on the choice",
     )

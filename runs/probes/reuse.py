@@ -34,6 +34,8 @@ from runs.sketches import Control
 
 FOLDS = 4
 """Parts of the pictures, each of which is held out once."""
+PENALTIES = tuple(10.0**power for power in range(-3, 5))
+"""Of ridge regressions, to choose from."""
 COMPARED = 48
 """Drawings, at most, whose distances to one another are compared."""
 SHOWN = 16
@@ -42,9 +44,7 @@ MEMBERS = 12
 """Strokes of a type that are drawn with it."""
 
 
-def reconstruction_error(
-    messages: NDArray[np.float64], meanings: Sequence[NDArray[np.int64]], fold: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
+def reconstruction_error(messages: NDArray[np.float64], meanings: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
     """How far each message lies from the sum of one vector for each part of its meaning, squared, [n].
 
     The vectors (and a constant) are those that fit best: tree reconstruction error with addition as the way of putting
@@ -53,19 +53,36 @@ def reconstruction_error(
     Args:
         messages: [n, D].
         meanings: the value of each attribute, [n] each; -1 for none, to which no vector belongs.
-        fold: which part each message is in: vectors are then fitted to the other parts. None: to all.
     """
-    columns = [np.ones((len(messages), 1))]
-    columns += [(each[:, None] == np.unique(each[each >= 0])).astype(float) for each in meanings]
-    design = np.concatenate(columns, axis=1)
-    parts = np.zeros(len(messages), dtype=int) if fold is None else fold
-    left = np.zeros(len(messages))
-    for part in np.unique(parts):
-        held = parts == part
-        fit = held if fold is None else ~held
-        vectors = np.linalg.lstsq(design[fit], messages[fit], rcond=None)[0]
-        left[held] = ((messages[held] - design[held] @ vectors) ** 2).sum(1)
+    design = np.concatenate([np.ones((len(messages), 1)), _one_hot(meanings, len(messages))], axis=1)
+    vectors = np.linalg.lstsq(design, messages, rcond=None)[0]
+    return ((messages - design @ vectors) ** 2).sum(1)
+
+
+def held_out_error(
+    messages: NDArray[np.float64], meanings: Sequence[NDArray[np.int64]], fold: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The same of messages that the vectors were not fitted to, [n]: fitted to the other folds, and by a ridge
+    regression (its penalty by leave-one-out among those), since values are many and drawings few.
+
+    Without meanings it is the squared distance from the mean of the other folds.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    design, left = _one_hot(meanings, len(messages)), np.zeros(len(messages))
+    for part in np.unique(fold):
+        held, fit = fold == part, fold != part
+        found = np.broadcast_to(messages[fit].mean(0), messages[held].shape)
+        if design.shape[1]:
+            found = RidgeCV(PENALTIES).fit(design[fit], messages[fit]).predict(design[held])
+        left[held] = ((messages[held] - found.reshape(messages[held].shape)) ** 2).sum(1)
     return left
+
+
+def _one_hot(meanings: Sequence[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
+    """A column for each value of each attribute, [n, values]."""
+    columns = [(each[:, None] == np.unique(each[each >= 0])).astype(float) for each in meanings]
+    return np.concatenate([np.zeros((count, 0)), *columns], axis=1)
 
 
 def matched_distances(strokes: Float[Tensor, "m n f"]) -> NDArray[np.float64]:
@@ -89,7 +106,8 @@ class Code:
     Attributes:
         strokes: of each drawing, [n, N].
         symbols: their types.
-        label: the class of what each shows, [n].
+        shows: position, among the drawings, of what each is said to show, [n].
+        label: the class of that, [n].
         meanings: attributes of what each shows.
         fold: which part each is in, by its picture.
         ordered: whether the order of strokes means something.
@@ -97,6 +115,7 @@ class Code:
 
     strokes: Strokes
     symbols: Symbols
+    shows: NDArray[np.int64]
     label: NDArray[np.int64]
     meanings: list[Attribute]
     fold: NDArray[np.int64]
@@ -142,7 +161,7 @@ class Code:
         numbers among others, never a headline.
 
         Args:
-            photos: what the judge sees of what each drawing shows.
+            photos: what the judge sees of each photo, [n, E].
         """
         some = np.random.default_rng(0).permutation(len(self.label))[:COMPARED]
         what, bags = features(self.strokes[torch.from_numpy(some)]).double(), self.symbols.bags().numpy()[some]
@@ -150,7 +169,7 @@ class Code:
         messages = {"strokes matched": matched_distances(what), "types counted": cdist(bags, bags)}
         meanings = {
             "attributes that differ": cdist(values, values, "hamming"),
-            "photos to the judge": cosine_distances(photos[torch.from_numpy(some)]),
+            "photos to the judge": cosine_distances(photos[torch.from_numpy(self.shows[some])]),
         }
         return {
             f"topographic similarity: {said}, {meant}": spearman(of, to)
@@ -163,7 +182,7 @@ def _explained(
     messages: NDArray[np.float64], meanings: Sequence[Attribute], fold: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     values = [each.values for each in meanings]
-    return reconstruction_error(messages, values, fold), reconstruction_error(messages, [], fold)
+    return held_out_error(messages, values, fold), held_out_error(messages, [], fold)
 
 
 def code(evidence: Evidence, control: Control = "drawings") -> Code:
@@ -173,14 +192,18 @@ def code(evidence: Evidence, control: Control = "drawings") -> Code:
     shown = evidence.sketches.shown[chosen]
     pictures, place = shown.unique(return_inverse=True)
     fold = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0)) % FOLDS
-    label = evidence.run.gallery.label[shown].numpy()
-    meanings = [each for each in attributes(evidence.run.gallery, shown) if each.name != "artist"]
+    shows = np.arange(len(shown))
     if control == "shuffled":
-        other = np.random.default_rng(0).permutation(len(label))
-        label, meanings = label[other], [replace(each, values=each.values[other]) for each in meanings]
+        shows = np.random.default_rng(0).permutation(shows)
+    label = evidence.run.gallery.label[shown].numpy()[shows]
+    meanings = [
+        replace(each, values=each.values[shows])
+        for each in attributes(evidence.run.gallery, shown)
+        if each.name != "artist"
+    ]
     head, game = evidence.run.config.sender.head, evidence.game
     ordered = isinstance(head, RecurrentHead) or isinstance(game, Pictionary)
-    return Code(drawn, quantised(drawn), label, meanings, fold[place].numpy(), ordered)
+    return Code(drawn, quantised(drawn), shows, label, meanings, fold[place].numpy(), ordered)
 
 
 @probe("reuse", needs=["strokes", "classes"])
@@ -188,9 +211,9 @@ def reuse(evidence: Evidence) -> Finding:
     """How much of a drawing adds up from parts that stand for parts of its meaning, and are used again.
 
     Strokes are quantised into types; a drawing is how many it has of each. ``value`` is the part of the variance of
-    held-out drawings that one vector for each attribute of the picture explains when these are added up, 1 less the
-    tree reconstruction error over that of the mean: 1 for a code that adds up, ``chance`` 0 (below it: worse than
-    saying the mean). ``n`` counts different drawings; the interval resamples pictures.
+    held-out drawings that one vector for each value of each attribute of the picture explains when these are added up:
+    1 for a code that adds up, ``chance`` 0 (below it: worse than saying the mean). ``n`` counts different drawings; the
+    interval resamples pictures.
 
     ``baselines``: strangers' drawings (``untrained``), drawings with others' meanings (``shuffled``), ``random``
     strokes; ``ceiling``: the judge's features of the photos, which says how far looks themselves add up. Blank

@@ -20,9 +20,9 @@ from runs.probes._registry import probe
 from runs.probes._symbols import present
 from runs.sketches import Control
 
-CANVASES = 12_000
+CANVASES = 24_000
 """Canvases, about, that Shapley values of the drawings are sampled with; of each control a third of that."""
-PAIRS = 3
+PAIRS = 4
 """Pairs of an order and the same backwards that each drawing's values are sampled from."""
 GAMES = (12, 128)
 """Games at least and at most, as many as the canvases suffice for."""
@@ -115,6 +115,7 @@ def strokes(evidence: Evidence) -> Finding:
         table=_by_amount(evidence),
         curves=curves,
         over="strokes",
+        height="probability of what is meant",
         pictures=_pictures(found),
         measure="strokes that carry the message",
     )

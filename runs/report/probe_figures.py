@@ -71,7 +71,7 @@ def curves_of(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
                 lower, upper = _numbers(curve["low"]), _numbers(curve["high"])
                 axes.fill_between(x, lower, upper, color=f"C{number}", alpha=0.12, lw=0)
     axes.set_xlabel(rows[0][1].get("over", ""), parse_math=False)
-    axes.set_ylabel(rows[0][1]["measure"], parse_math=False)
+    axes.set_ylabel(rows[0][1].get("height") or rows[0][1]["measure"], parse_math=False)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return as_svg(figure)
