@@ -2,14 +2,16 @@
 
     python benchmarks/meaning.py                        # trains what is not there, then asks every probe; resumes
     python benchmarks/meaning.py --only train
-    python benchmarks/meaning.py --write                # docs/meaning.md's tables from benchmarks/results/meaning.json
+    python benchmarks/meaning.py --only probe
 
 Three seeds a condition, equally many steps, one thread. Runs stand in out/meaning; what a probe found in a run is
-written to the results as soon as it is known.
+written to the results as soon as it is known. The vectors of names are name_vectors.npz of the folder that LASCAUX_DATA
+names. The tables of docs/meaning.md are printed at the end.
 """
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,18 @@ import torch  # noqa: E402 (after settle, which torch's threads read)
 from _cases import about  # noqa: E402
 
 import runs  # noqa: E402
+from raster.errors import InputError  # noqa: E402
 from runs.config import Config  # noqa: E402
+from runs.evidence import gather  # noqa: E402
+from runs.finding import plain  # noqa: E402
 from runs.loading import load  # noqa: E402
+from runs.probes import probes, probes_of  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "meaning.json"
 OUT = Path("out") / "meaning"
 STEPS, SEEDS = 600, 3
+GAME, POOLS = "same", 16
+KEPT = ("value", "low", "high", "n", "chance", "measure", "baselines", "parts")
 LIKENESS = "{kind: likeness, weight: 2.0, share: 0.5, levels: [1, 2, 3], trunk: {kind: timm, name: packaged, size: 48}}"
 CONDITIONS = {
     "game only": ["biases=[]"],
@@ -76,6 +84,38 @@ def train() -> None:
             print(key, kept()[key]["run"], flush=True)
 
 
+def ask() -> None:
+    """Every probe that is registered, of every run; of one that is new since the last time alone."""
+    for seed in range(SEEDS):
+        for condition in CONDITIONS:
+            key = f"{condition}, seed {seed}"
+            wanted = [name for name in probes_of(config(condition, seed).game) if name not in kept().get(key, {})]
+            if not wanted or "run" not in kept().get(key, {}):
+                continue
+            run = runs.load(folder(condition, seed))
+            told = {"word_vectors": str(Path(os.environ["LASCAUX_DATA"]) / "name_vectors.npz")}
+            run.config = run.config.model_copy(update={"measure": run.config.measure.model_copy(update=told)})
+            (part,) = [each for each in run.game.parts if each.label == GAME]
+            evidence = gather(run, part, "test", POOLS)
+            for name in wanted:
+                began = time.process_time()
+                try:
+                    found = plain(probes()[name](evidence))
+                except InputError as error:  # a probe that these runs do not suit is told of, and asked no more
+                    keep(key, name, {"refused": error.what})
+                    print(key, name, error.what, flush=True)
+                    continue
+                row = {word: found.get(word) for word in KEPT if word in found}
+                keep(key, name, _short({**row, "cpu_seconds": time.process_time() - began}))
+                print(key, name, kept()[key][name]["value"], kept()[key][name]["cpu_seconds"], flush=True)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short(each) for name, each in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["train", "probe"])
@@ -83,6 +123,8 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.only != "probe":
         train()
+    if options.only != "train":
+        ask()
 
 
 if __name__ == "__main__":

@@ -208,7 +208,7 @@ def _absent(scores: Float[Tensor, "n k"], target: Int[Tensor, " n"], sizes: list
 def _reliability(sure: np.ndarray, right: np.ndarray, sizes: list[int], doubt: bool = True) -> Curve:
     """How often the receiver was right, by how sure it was: a point a bin that holds any games."""
     place = _bin(sure, BINS)
-    bins = np.unique(place)
+    bins = np.unique(place).tolist()
     x = [float(sure[place == each].mean()) for each in bins]
     y = [float(right[place == each].mean()) for each in bins]
     if not doubt:

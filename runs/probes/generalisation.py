@@ -88,7 +88,7 @@ def above(rate: float, chance: float) -> float:
 
 
 def gap(
-    beside: list[Bool[Tensor, " b"]], asked: list[Bool[Tensor, " b"]], chances: tuple[float, float], seed: int = 0
+    beside: list[Bool[Tensor, " _"]], asked: list[Bool[Tensor, " _"]], chances: tuple[float, float], seed: int = 0
 ) -> tuple[float, float, float]:
     """How much of the rate above chance is lost from games beside to games asked, and its 95 % interval.
 
@@ -125,8 +125,6 @@ def new_in(gallery: Gallery, split: str) -> str:
             words.append(word)
     if not words and not bool((shown & old).any()):
         return "pictures"
-    if words == ["hands"] and "picture" in split:
-        return "pictures and hands"
     return " and ".join(words) or "nothing"
 
 
@@ -136,9 +134,12 @@ def _conditions(evidence: Evidence) -> Iterator[_Condition]:
     familiar = gather(run, part, "train", pools)
     family = split.split("/")[0]
     others = [name for name in run.gallery.splits if name.split("/")[0] == family and name != split]
+    words: set[str] = set()
     for name in (split, *others):
         asked = evidence if name == split else gather(run, part, name, pools)
-        yield _Condition(f"unseen {new_in(run.gallery, name)}", asked, familiar)
+        word = f"unseen {new_in(run.gallery, name)}"
+        yield _Condition(f"{word} ({name})" if word in words else word, asked, familiar)
+        words.add(word)
     k = _candidates(part)
     most = most_candidates(part, run.gallery, split, TIMES * k)
     largest = k if most is None else _candidates(most)
@@ -176,13 +177,12 @@ def _elsewhere(evidence: Evidence, pictures: Any) -> _Condition:
     k = _candidates(part)
     for game in (part, changed(part, view="same")):
         there = None if game is None else most_candidates(game, other.gallery, EVERYTHING, k)
-        if there is not None:
-            if playable(there, run.gallery, evidence.split):
-                pools = max(len(evidence.plays), round(evidence.n / _candidates(there)))
-                beside = evidence if there == part else gather(run, there, evidence.split, pools)
-                asked = gather(other, there, EVERYTHING, pools)
-                view = "" if there.label == part.label else f", view {there.label}"
-                return _Condition(f"elsewhere: {pictures.kind}{view}", asked, beside)
+        if there is not None and playable(there, run.gallery, evidence.split):
+            pools = max(len(evidence.plays), round(evidence.n / _candidates(there)))
+            beside = evidence if there == part else gather(run, there, evidence.split, pools)
+            asked = gather(other, there, EVERYTHING, pools)
+            view = "" if there.label == part.label else f", view {there.label}"
+            return _Condition(f"elsewhere: {pictures.kind}{view}", asked, beside)
     do = "give two classes or more, with a picture each"
     raise InputError(
         "probe generalisation: no game can be played with the pictures elsewhere", other.gallery.source, do

@@ -38,10 +38,10 @@ def standins(evidence: Evidence) -> Finding:
 
     Each stand-in chooses among the classes that were drawn and that it knows: by photos (the class whose photos, not
     those that were drawn, look most like the drawing to it), by label (an ImageNet classifier, for classes whose name
-    is one of ImageNet's) and, with ``measure.clip``, CLIP by words. Independent are those whose network no agent, bias or
-    game of the run used; the others stand in the table alone, for agents may have learned to please them. ``table``:
-    rate with interval, top 5, chance, how many classes it knows, how many drawings it saw, and its own controls;
-    ``photos`` is its rate on the photos that were drawn, its ceiling.
+    is one of ImageNet's) and, with ``measure.clip``, CLIP by words. Independent are those whose network no agent, bias
+    or game of the run used; the others stand in the table alone, for agents may have learned to please them.
+    ``table``: rate with interval, top 5, chance, how many classes it knows, how many drawings it saw, and its own
+    controls; ``photos`` is its rate on the photos that were drawn, its ceiling.
 
     ``parts``: agreement between stand-ins beyond chance, by Cohen's kappa (two) and Fleiss' (all), over the drawings
     and classes that they share, and what part of the classes has an ImageNet label. Baselines: the same mean of the
