@@ -24,7 +24,7 @@ from games import Play  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.evidence import bootstrap_by_pool, gather  # noqa: E402
 from runs.loading import load  # noqa: E402
-from runs.probes import iconicity  # noqa: E402
+from runs.probes.iconicity import iconicity  # noqa: E402
 from runs.run import assemble  # noqa: E402
 from runs.train import Learner  # noqa: E402
 
