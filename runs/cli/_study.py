@@ -76,5 +76,37 @@ def export(
         typer.echo("the consent text is a placeholder: write your own (--consent FILE) before people take part")
 
 
+@app.command("simulate")
+def simulate(
+    study: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `study export` wrote.")],
+    plugin: Plugins,
+    who: Annotated[
+        str, typer.Option("--with", metavar="RUN|clip", help="Whose receiver answers; clip: CLIP (the extra clip).")
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; DIR-simulated when left out.")] = None,
+    sittings: Annotated[int | None, typer.Option(min=1, help="How many; one of each list when left out.")] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="0 takes the best choice, 1 draws by its probabilities.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of choices that are drawn.")] = 0,
+    sender: Annotated[int, typer.Option(min=0, help="Which sender of the run draws.")] = 0,
+    receiver: Annotated[int, typer.Option(min=0, help="Which receiver of the run answers.")] = 0,
+    words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For clip: a text file, a word a line, to name things with.")
+    ] = None,
+) -> None:
+    """Let an agent sit a study, through the page and in a browser, and keep what the page saves."""
+    from runs.plugins import import_plugins
+
+    import_plugins(plugin)
+    from runs.study.eyes import eye_of
+    from runs.study.simulating import simulate as sit
+
+    eye = eye_of(who, sender, receiver, words)
+    made = sit(study, eye, out=out, temperature=temperature, sittings=sittings, seed=seed)
+    typer.echo(f"{len(made.files)} simulated sitting(s) in {made.folder}")
+    typer.echo(f"score them: lascaux study score {study} {made.folder}/*.json --simulated")
+
+
 app.command("score")(_answers.score)
 app.command("serve")(_answers.serve)

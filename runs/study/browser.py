@@ -9,7 +9,7 @@ from typing import Any
 
 from raster import InputError
 
-__all__ = ["browser"]
+__all__ = ["browser", "download_of"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
@@ -46,3 +46,25 @@ def browser() -> Iterator[Any]:
             yield opened
         finally:
             opened.close()
+
+
+def download_of(opened: Any, url: str, script: str, path: Path) -> None:
+    """Open a page on its own, with a script that is run before its own, and keep the file that it saves.
+
+    Raises:
+        InputError: it saved none within two minutes.
+    """
+    from playwright.sync_api import Error
+
+    context = opened.new_context(accept_downloads=True)
+    try:
+        context.add_init_script(script)
+        page = context.new_page()
+        with page.expect_download(timeout=120_000) as download:
+            page.goto(url)
+        download.value.save_as(path)
+    except Error as error:
+        do = "open it in a browser with ?simulate=visual, and see where it stops"
+        raise InputError("the page did not come to its end", url.partition("?")[0], do) from error
+    finally:
+        context.close()
