@@ -173,7 +173,7 @@ def _inputs(evidence: Evidence, chosen: torch.Tensor) -> dict[str, NDArray[np.fl
     controls: tuple[Control, ...] = ("drawings", "untrained", "random")
     # These alone, and not all that are alike: the judge takes most of the time.
     looks = {name: sketches.judged([on_paper(sketches.canvas(name)[chosen]).float()]) for name in controls}
-    found = {name: each.places.double().numpy() for name, each in looks.items()}
+    found: dict[str, NDArray[np.float64]] = {name: each.places.double().numpy() for name, each in looks.items()}
     moved = np.roll(np.arange(len(chosen)), len(chosen) // 2)
     found["shuffled"] = found["drawings"][moved]
     found["ceiling"] = sketches.photos[chosen].places.double().numpy()

@@ -224,7 +224,7 @@ def reuse(evidence: Evidence) -> Finding:
         InputError: nothing differs between the pictures that are shown.
     """
     names: tuple[Control, ...] = ("drawings", "untrained", "shuffled", "random")
-    codes = {name: code(evidence, name) for name in names}
+    codes: dict[str, Code] = {name: code(evidence, name) for name in names}
     own = codes["drawings"]
     need_attributes("reuse", own.meanings)
     chosen = different_drawings(evidence)
@@ -233,9 +233,10 @@ def reuse(evidence: Evidence) -> Finding:
     parted["ceiling"] = _explained(photos.whole.double().numpy(), own.meanings, own.fold)
     value = {name: _share(*each) for name, each in parted.items()}
     low, high = bootstrap_by_picture(_share_of(*parted["drawings"]), evidence.sketches.shown[chosen])
-    columns = {name: each.measures() | each.similarities(photos.whole) for name, each in codes.items()}
+    columns = {name: each.measures() for name, each in codes.items()}
     for name in names:
-        columns[name] |= {f"cues: {what}": each for what, each in cues(evidence, name).items()}
+        columns[name] |= {f"cues: {what}": told for what, told in cues(evidence, name).items()}
+    likeness = {name: each.similarities(photos.whole) for name, each in codes.items()}
     return Finding(
         value=value.pop("drawings"),
         low=low,
@@ -243,8 +244,8 @@ def reuse(evidence: Evidence) -> Finding:
         n=len(chosen),
         chance=0.0,
         baselines=value,
-        parts={name: each for name, each in columns["drawings"].items() if each == each},
-        table=_turned(columns),
+        parts={name: each for name, each in columns["drawings"].items() if not math.isnan(each)},
+        table=_turned(columns) | _turned(likeness),
         pictures=dictionary(own, evidence.run.gallery.classes),
         measure="variance explained by adding up",
     )

@@ -242,7 +242,7 @@ def _pictures(found: Carried) -> list[Drawn]:
     return [
         Drawn(
             one_of(drawn, number),
-            f"makes {word} e^{gain[number]:.1f} times as probable as a blank canvas",
+            f"{gain[number]:+.1f} nats for {word}, beside a blank canvas",
             weights=found.values[number].tolist(),
             photo=int(some.shown[number]),
         )
