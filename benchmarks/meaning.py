@@ -28,6 +28,7 @@ from raster.errors import InputError  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.evidence import gather  # noqa: E402
 from runs.finding import plain  # noqa: E402
+from runs.intervals import over_seeds  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.probes import probes, probes_of  # noqa: E402
 
@@ -110,6 +111,44 @@ def ask() -> None:
                 print(key, name, kept()[key][name]["value"], kept()[key][name]["cpu_seconds"], flush=True)
 
 
+SHOWN = {  # parts that stand in the table beside a probe's value
+    "calibration": ["overconfidence", "temperature", "error at that temperature", "absence noticed"],
+    "generalisation": ["unseen hands", "unseen things", "128 candidates", "100% nearest distractors"],
+    "iconicity": ["similarity", "margin"],
+    "robustness": ["noise", "jitter", "missing", "rotation", "attack beyond noise, 0.01"],
+    "semanticity": ["beyond photos"],
+    "standins": ["kappa, judge, by photos and packaged, by photos"],
+    "symbolicity": ["above photos", "separability"],
+}
+
+
+def tables() -> None:
+    """What docs/meaning.md prints: means over seeds with their interval; the first condition's controls beside them."""
+    done = kept()
+    names = [name for name in probes() if name in done[f"{next(iter(CONDITIONS))}, seed 0"]]
+    print(f"| probe | measure | {' | '.join(CONDITIONS)} |\n| --- | --- {'| --- ' * len(CONDITIONS)}|")
+    for name in names:
+        rows = {
+            each: [done.get(f"{each}, seed {seed}", {}).get(name, {}) for seed in range(SEEDS)] for each in CONDITIONS
+        }
+        if any("value" not in row for each in rows.values() for row in each):
+            continue
+        measure = rows[next(iter(CONDITIONS))][0]["measure"]
+        values = [_told([row["value"] for row in each]) for each in rows.values()]
+        print(f"| **{name}** | {measure} | {' | '.join(values)} |")
+        for part in SHOWN.get(name, ()):
+            cells = [_told([row["parts"][part] for row in each]) for each in rows.values()]
+            print(f"| | {part} | {' | '.join(cells)} |")
+        for control in rows[next(iter(CONDITIONS))][0]["baselines"]:
+            means = [sum(row["baselines"][control] for row in each) / SEEDS for each in rows.values()]
+            print(f"| | *{control}* | {' | '.join(f'*{mean:.3f}*' for mean in means)} |")
+
+
+def _told(values: list[float]) -> str:
+    mean, low, high = over_seeds(values)
+    return f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _short(each) for name, each in value.items()}
@@ -125,6 +164,7 @@ def main() -> None:
         train()
     if options.only != "train":
         ask()
+        tables()
 
 
 if __name__ == "__main__":

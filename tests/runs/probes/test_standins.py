@@ -1,7 +1,7 @@
 """Networks in the place of people: whom they can name, whether they agree, and how far they predict people."""
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from perception import OpenClipTrunk, TimmTrunk, labels_named
+from perception import OpenClipTrunk, TimmTrunk, Trunks, labels_named
 from raster import InputError
 from runs import sketches
 from runs.config import Config
@@ -84,18 +84,19 @@ def test_a_photo_is_called_by_the_class_of_photos_like_it(untrained: Run) -> Non
     assert float(right) > 0.3  # a tenth is chance; the network is random, digits are alike
 
 
-def test_pictures_that_were_drawn_never_say_what_a_class_looks_like(untrained: Run) -> None:
+def test_pictures_that_were_drawn_never_say_what_a_class_looks_like(
+    untrained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gallery = untrained.gallery
     looked: list[torch.Tensor] = []
     view = gallery.view
-    fake = SimpleNamespace(label=gallery.label, view=lambda index: looked.append(index) or view(index))
-    run: Any = SimpleNamespace(trunks=untrained.trunks, gallery=fake)
+    monkeypatch.setattr(gallery, "view", lambda index: looked.append(index) or view(index))
     left_out = (gallery.label < 9).nonzero()[:, 0]
     left_out = left_out[torch.rand(len(left_out), generator=torch.Generator().manual_seed(0)) < 0.9]
-    reader = _by_photos("eye", run, EYE, torch.arange(10), left_out, set())
+    reader = _by_photos("eye", untrained, EYE, torch.arange(10), left_out, set())
     assert reader.classes.tolist() == list(range(10))
     assert not torch.isin(torch.cat(looked), left_out).any() and len(torch.cat(looked)) == 40
-    nobody = _by_photos("eye", run, EYE, torch.arange(10), torch.arange(len(gallery.label)), set())
+    nobody = _by_photos("eye", untrained, EYE, torch.arange(10), torch.arange(len(gallery.label)), set())
     assert len(nobody.classes) == 0
 
 
@@ -118,10 +119,13 @@ def test_a_label_is_a_class_s_whose_name_is_one_of_its_words(monkeypatch: pytest
     assert reader.classes[reader.scores(reader.seen(rgb)).argmax(dim=1)].tolist() == [3, 7, 7]
 
 
-class Words:
-    """The least that reads pictures and words: a picture's first pixel is the number of the word."""
+class Words(Trunks):
+    """The least that reads pictures and words, whatever is asked for: a picture's first pixel is the word's number."""
 
     asked: tuple[str, ...] = ()
+
+    def __getitem__(self, config: Any) -> Any:
+        return self
 
     def embed_text(self, words: Sequence[str]) -> torch.Tensor:
         self.asked = tuple(words)
@@ -132,9 +136,9 @@ class Words:
         return [torch.eye(10)[(rgb[:, 0, 0, 0] * 10).round().long()][:, :, None, None]]
 
 
-def test_clip_is_asked_in_words_for_the_class() -> None:
+def test_clip_is_asked_in_words_for_the_class(untrained: Run) -> None:
     words, clip = Words(), OpenClipTrunk(name="stand-in", weights="random")
-    run: Any = SimpleNamespace(trunks={clip: words})
+    run = replace(untrained, trunks=words)
     reader = _by_words(run, clip, torch.tensor([2, 5, 8]), ["cat", "hot-dog", "tea_pot"], set())
     assert words.asked == tuple(TEMPLATE.format(each) for each in ("cat", "hot dog", "tea pot"))
     rgb = torch.tensor([0.2, 0.0, 0.1])[:, None, None, None].expand(3, 3, 4, 4)
