@@ -139,11 +139,11 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
-    _settle(run, folder)
+    settle_community(run, folder)
     return run
 
 
-def _settle(run: Run, folder: Folder) -> None:
+def settle_community(run: Run, folder: Folder) -> None:
     """Who is there and whom they meet, as it was when the run was last saved, where that can have changed."""
     config = run.config.community
     if not (config.events or config.vacant or config.schedule):
