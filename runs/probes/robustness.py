@@ -59,7 +59,10 @@ def robustness(evidence: Evidence) -> Finding:
     some = _games(evidence, DAMAGED)
     whole = _played(evidence, some)
     kinds = {"noise": NOISE} | {name: each.strengths for name, each in damages(_sigma2(evidence)).items()}
-    table, curves, parts, means = {}, {}, {}, []
+    table: dict[str, dict[str, float]] = {}
+    curves: dict[str, Curve] = {}
+    parts: dict[str, float] = {}
+    means = []
     for kind, strengths in kinds.items():
         found = [_damaged(evidence, some, kind, strength) for strength in strengths]
         curves[kind] = _curve([whole, *found])
@@ -172,7 +175,8 @@ def _attacks(
     evidence: Evidence, some: list[_Some], table: dict[str, dict[str, float]], curves: dict[str, Curve]
 ) -> dict[str, float]:
     """Rows and curves of attacks and of the noise beside them; the loss of rate by the one less that by the other."""
-    whole, parts = _played(evidence, some), {}
+    whole = _played(evidence, some)
+    parts: dict[str, float] = {}
     asked: dict[str, tuple[Norm, tuple[float, ...]]] = {"": ("linf", SIZES), ", l2": ("l2", SIZES[MIDDLE : MIDDLE + 1])}
     for word, (norm, sizes) in asked.items():
         hits, misses = [], []
