@@ -14,7 +14,8 @@ from raster.curves import flatten
 from raster.shapes import Float, Tensor
 from runs.meeting.people import Party
 from runs.meeting.swap import Drawn, Swap, over_pairs
-from runs.sketches import JUDGE, PLACES, own_photo_found
+from runs.probes.iconicity import own_photo_found
+from runs.sketches import JUDGE, PLACES
 
 CUT_OFF = 1.0
 """Canvas units (half a side) beyond which strokes are no more apart; also what a stroke without a partner costs."""
