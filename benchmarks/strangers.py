@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=SIZES)
     parser.add_argument("--budget", action="store_true", help="also equal games a community")
     parser.add_argument("--measure-only", action="store_true", help="train nothing: measure what is there")
-    parser.add_argument("--newcomers", type=int, default=1)
+    parser.add_argument("--newcomers", type=int, default=1, help="of each side and community, where all meet all")
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = json.loads(FILE.read_text()) if FILE.exists() else {**about(), "cpu_seconds": {}, "conditions": {}}
@@ -158,7 +158,8 @@ def main() -> None:
         if len(folders) < 2 or before >= len(folders):
             continue
         began = time.process_time()
-        told = meet(folders, pools=16, newcomers=options.newcomers, steps=200).findings
+        newcomers = options.newcomers if name.startswith("full") else 0
+        told = meet(folders, pools=16, newcomers=newcomers, steps=200).findings
         row = {key: told[key] for key in KEPT if key in told}
         found["conditions"][name] = {"pairs": size, "communities": len(folders), "n": told["n"], **row}
         write_json(FILE, found)
