@@ -67,7 +67,7 @@ def test_what_was_clicked_is_what_is_scored(chromium, world, bundle, tmp_path, s
     assert visit.complaints == []
     found = score(study.path, [saved])
     assert found.refused == ()
-    assert found.excluded == ()
+    assert found.excluded == {}
     key = {row["trial"]: row for row in read_table(study.key)}
     with (found.folder / "responses.csv").open(newline="") as file:
         rows = {row["item"]: row for row in csv.DictReader(file)}
@@ -77,8 +77,10 @@ def test_what_was_clicked_is_what_is_scored(chromium, world, bundle, tmp_path, s
         assert rows[id]["correct"] == str(int(number == int(key[id]["target"])))
         assert int(rows[id]["rt"]) > 0
     picked = [id for id in clicked if id.startswith("t")]
-    assert found.everyone.people.value == sum(clicked[i] == int(key[i]["target"]) for i in picked) / len(picked)
-    assert found.everyone.people.n == 6
+    assert found.everyone.questions["pick"].all.people.value == sum(
+        clicked[i] == int(key[i]["target"]) for i in picked
+    ) / len(picked)
+    assert found.everyone.questions["pick"].all.people.n == 6
 
 
 def test_a_closed_tab_loses_nothing(chromium, world, bundle, tmp_path):
@@ -108,7 +110,7 @@ def test_a_closed_tab_loses_nothing(chromium, world, bundle, tmp_path):
     answers = [[row.get("response") for row in json.loads(path.read_text())] for path in (first, second)]
     assert answers[0] == answers[1]
     assert again.complaints == last.complaints == []
-    assert score(study.path, [second]).everyone.people.n == 6
+    assert score(study.path, [second]).everyone.questions["pick"].all.people.n == 6
 
 
 def test_who_does_not_agree_leaves_nothing(chromium, world, bundle, tmp_path):

@@ -119,11 +119,14 @@ def test_from_a_run_through_the_browser_to_scores(chromium, run, bundle, tmp_pat
     assert [path.parent for path in done.files] == [tmp_path / "study-simulated"] * 2
     found = score(made.path, list(done.files), simulated=True)
     assert found.refused == ()
-    assert found.excluded == ()
+    assert found.excluded == {}
     assert found.everyone.participants == 2
-    assert found.everyone.people.n == 12
+    assert found.everyone.questions["pick"].all.people.n == 12
     # The receiver's own answers come out as its own rate, but for a tie.
-    assert abs(found.everyone.people.value - found.everyone.agents.value) <= 1 / 12
+    assert (
+        abs(found.everyone.questions["pick"].all.people.value - found.everyone.questions["pick"].all.agents.value)
+        <= 1 / 12
+    )
     with pytest.raises(InputError, match="there are files already"):
         simulate(made.path, ReceiverEye(run))
 
