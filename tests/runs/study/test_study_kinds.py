@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,3 +269,11 @@ def test_site_js_is_no_part_of_the_study(large, tmp_path):
     site = json.loads(texts["b"][1].removeprefix("window.SITE = ").rstrip().removesuffix(";"))
     assert site["save"]["experiment"] == "abc"
     assert site["complete"] == {"url": None, "code": "C1"}
+
+
+def test_every_key_of_a_design_stands_on_its_page():
+    page = (Path(__file__).parents[3] / "docs" / "study.md").read_text(encoding="utf-8")
+    for key in StudyConfig.model_fields:
+        assert f"| `{key}`" in page or f"` `{key}`" in page, key
+    for part in EVERY:
+        assert f"| `{part['kind']}` |" in page
