@@ -163,7 +163,9 @@ def test_the_summary_has_the_judge_s_view_where_it_was_asked(
 
     def stand_in(evidence: Any) -> Finding:
         judged.append(f"{evidence.split} {evidence.game.label}")
-        return Finding(0.5, 0.4, 0.6, evidence.n, 0.2, {"untrained": 0.2, "shuffled": 0.1, "chance": 0.2})
+        return Finding(
+            0.5, 0.4, 0.6, evidence.n, 0.2, {"untrained": 0.2, "shuffled": 0.1, "random": 0.1, "chance": 0.2}
+        )
 
     monkeypatch.setitem(_PROBES, "iconicity", replace(probes()["iconicity"], ask=stand_in))
     config = small(probes=["rate", "iconicity"], train={"steps": 2})

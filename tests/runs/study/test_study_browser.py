@@ -70,7 +70,7 @@ def test_what_was_clicked_is_what_is_scored(chromium, world, bundle, tmp_path, s
     assert found.excluded == {}
     key = {row["trial"]: row for row in read_table(study.key)}
     with (found.folder / "responses.csv").open(newline="") as file:
-        rows = {row["item"]: row for row in csv.DictReader(file)}
+        rows = {row["sketch"]: row for row in csv.DictReader(file)}
     assert rows.keys() == clicked.keys()
     for id, number in clicked.items():
         assert rows[id]["cannot_tell"] == str(int(number is None))
