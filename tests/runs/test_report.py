@@ -171,7 +171,7 @@ def test_the_summary_has_the_judge_s_view_where_it_was_asked(
     config = small(probes=["rate", "iconicity"], train={"steps": 2})
     launch(config, tmp_path / "run", progress=False, device="cpu")
     summary = read_json(tmp_path / "run/summary.json")
-    assert judged == ["test same", "test class"]  # the test split once
+    assert [each for each in judged if each.startswith("test")] == ["test same", "test class"]  # the test split once
     assert summary["iconicity"] == summary["same"]["iconicity"] == 0.5
     assert summary["iconicity_untrained"] == 0.2
 
