@@ -81,7 +81,7 @@ def generalisation(evidence: Evidence) -> Finding:
 def above(rate: float, chance: float) -> float:
     """A rate above chance: 0 for guessing, 1 for never wrong.
 
-    >>> above(0.55, 0.1), above(0.1, 0.1)
+    >>> round(above(0.55, 0.1), 6), above(0.1, 0.1)
     (0.5, 0.0)
     """
     return (rate - chance) / (1 - chance)

@@ -36,7 +36,7 @@ def influence(scores: Float[Tensor, "m k"], several: bool = False) -> float:
     log K, or log M where there are fewer messages. Where any number of candidates may be taken, the same of each of the
     K judgements in bits, and their mean.
 
-    >>> influence(100 * torch.eye(4)), influence(torch.rand(1, 4).expand(3, 4))
+    >>> round(influence(100 * torch.eye(4)), 6), round(influence(torch.rand(1, 4).expand(3, 4)), 6)
     (1.0, 0.0)
     """
     scores = scores.double()
