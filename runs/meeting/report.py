@@ -13,7 +13,7 @@ from runs.folder import write_atomic, write_text
 from runs.meeting.people import Party
 from runs.meeting.swap import Drawn, Swap
 from runs.report._pages import page
-from runs.report.figures import as_data_uri, saved
+from runs.report.figures import as_data_uri, as_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +103,7 @@ def write_meeting(folder: Path, parties: Sequence[Party], swap: Swap, drawn: Dra
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     write_atomic(folder / "matrix.png", lambda path: path.write_bytes(buffer.getvalue()))
-    uri = saved(figure)
+    uri = as_svg(figure)
     svg = base64.b64decode(uri.split(",", 1)[1]).decode()
     write_text(folder / "matrix.svg", svg)
     gallery = parties[0].run.gallery

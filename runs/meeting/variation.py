@@ -14,7 +14,8 @@ from raster.curves import flatten
 from raster.shapes import Float, Tensor
 from runs.meeting.people import Party
 from runs.meeting.swap import Drawn, Swap, over_pairs
-from runs.probes.iconicity import JUDGE, LEVEL, own_photo_found
+from runs.probes.iconicity import own_photo_found
+from runs.sketches import JUDGE, PLACES
 
 CUT_OFF = 1.0
 """Canvas units (half a side) beyond which strokes are no more apart; also what a stroke without a partner costs."""
@@ -111,7 +112,7 @@ def compared(
 
     def eye(rgb: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
         with torch.no_grad():
-            return torch.cat([run.trunks[JUDGE](some.float(), [LEVEL])[0].flatten(1) for some in rgb.split(64)]).cpu()
+            return torch.cat([run.trunks[JUDGE](some.float(), [PLACES])[0].flatten(1) for some in rgb.split(64)]).cpu()
 
     def seen(party: int, strokes: Strokes) -> Float[Tensor, "k d"]:
         own = parties[party].run
