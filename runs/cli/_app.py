@@ -7,7 +7,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _corpus, _draw, _meet, _pictures, _plot, _runs, _scenes, _study, _trace
+from runs.cli import (
+    _bias,
+    _config,
+    _corpus,
+    _draw,
+    _meet,
+    _pictures,
+    _plot,
+    _runs,
+    _scenes,
+    _study,
+    _sweep,
+    _trace,
+)
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -26,6 +39,8 @@ class _Lascaux(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         def go_on() -> str:
             words = list(ctx.obj)
+            if ctx.invoked_subcommand == "sweep":
+                return f"what is missing goes on with: {shlex.join(['lascaux', *words])}"
             if ctx.invoked_subcommand not in ("run", "draw"):
                 return ""
             return f"go on with: {shlex.join(['lascaux', *words, *([] if '--resume' in words else ['--resume'])])}"
@@ -70,6 +85,7 @@ def _everywhere(
 
 app.command("run")(_runs.run)
 app.command("draw")(_draw.draw)
+app.command("sweep")(_sweep.sweep)
 app.command("report")(_runs.report)
 app.command("probe")(_runs.probe)
 app.command("corpus")(_corpus.corpus)

@@ -106,7 +106,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_every_command_has_help() -> None:
     group = typer.main.get_command(app)
     names = [["run"], ["report"], ["probe"], ["meet"], ["presets"], ["config", "show"], ["config", "schema"],
-             ["pictures"],
+             ["pictures"], ["sweep"],
              ["study", "export"], ["study", "simulate"], ["study", "score"], ["study", "serve"], ["check-bias"],
              ["draw"], ["plot"], ["trace"], ["corpus"], ["scenes", "make"], ["scenes", "show"]]  # fmt: skip
     assert {each[0] for each in names} == set(group.commands)  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """What happens in a community's life happens to whom it should, leaves the others alone, and survives a kill."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,35 @@ def test_a_killed_run_writes_each_event_once(
 def test_events_that_cannot_happen_are_told(small: Make, event: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         small(community={"senders": 2, "receivers": 2, "events": [event]})
+
+
+@pytest.mark.parametrize(("file", "name"), [("runs.checkpoint.save_file", "weights"), ("torch.save", "state")])
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_full_disk_in_mid_checkpoint_costs_a_community_nothing_that_was_saved(
+    small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, name: str, writes: int
+) -> None:
+    whole = lived(small, tmp_path / "whole", ALL, "batched")
+    learner = lived(small, tmp_path / "full", ALL, "batched")
+    for _ in range(3):
+        whole.step(), learner.step()
+    learner.save()
+    for _ in range(3):
+        whole.step(), learner.step()
+    left, write = [writes], checkpoint.save_file if name == "weights" else torch.save
+
+    def full(*given: Any) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        write(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file, full)
+        with pytest.raises(OSError, match="No space left"):
+            learner.save()
+    again = lived(small, tmp_path / "full", ALL, "batched")
+    found = checkpoint.go_on(again.run.folder.checkpoints, again.run.community, again.restore)
+    assert found in {3, 6}  # the old one, or the new one where it is whole
+    for _ in range(found, 6):
+        again.step()
+    assert far(whole, again) == 0.0 and whole.life.born["senders"].equal(again.life.born["senders"])

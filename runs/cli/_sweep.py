@@ -1,0 +1,53 @@
+"""``lascaux sweep``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runs.cli._options import Device
+
+
+def sweep(
+    source: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="What is varied (docs/sweeps.md).")],
+    local: Annotated[int, typer.Option("--local", metavar="N", min=1, help="Runs at once on this machine.")] = 1,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Hand the runs to a Slurm cluster instead.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The sweep's own folder; out/NAME when left out.")
+    ] = None,
+    device: Device = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and their states; start none.")] = False,
+) -> None:
+    """Run many configs with many seeds; what is finished is not run again. One table and one page at the end."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from runs.sweep import Cell, plan_of, write_table
+    from runs.sweep import sweep as begin
+    from runs.sweep.table import HEADLINE, shown
+
+    config, folder, points = plan_of(source, out)
+    if dry_run:
+        for each in points:
+            typer.echo(f"{each.state:12} {each.path}")
+        return
+    failed: dict[Path, str] = {}
+    cells: list[Cell] = []
+    try:
+        asked = config.slurm if slurm else None
+        failed |= begin(points, folder, at_once=local, slurm=asked, device=device, say=typer.echo)
+    finally:
+        if folder.exists():
+            cells = write_table(folder, config.name, points, failed)
+    table = Table(title=config.name)
+    columns = [key for key in HEADLINE if any(key in cell.means for cell in cells)]  # the page has them all
+    for column in ("", *columns, "n"):
+        table.add_column(column.replace("_", " "), justify="right" if column else "left", overflow="fold")
+    for cell in cells:
+        done = sum(state == "finished" for state in cell.states.values())
+        table.add_row(cell.name, *(shown(cell.means.get(key)) for key in columns), f"{done} of {len(cell.states)}")
+    Console(stderr=True).print(table)
+    typer.echo(f"{folder / 'sweep.html'}")
+    if failed:
+        typer.echo(f"{len(failed)} of {len(points)} runs failed; the same command runs them again", err=True)
+        raise typer.Exit(2)
