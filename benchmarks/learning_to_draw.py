@@ -29,7 +29,8 @@ from raster import on_paper  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.evidence import gather  # noqa: E402
 from runs.loading import load  # noqa: E402
-from runs.probes import iconicity, rate  # noqa: E402
+from runs.probes.iconicity import iconicity  # noqa: E402
+from runs.probes.rate import rate  # noqa: E402
 from runs.run import assemble  # noqa: E402
 from runs.summary import row  # noqa: E402
 from runs.train import Learner  # noqa: E402

@@ -11,8 +11,9 @@ from agents.groups import all_biases, configs_of
 from agents.reader import TrunkReader
 from games import Game, GameConfig, Pictionary, Referential, SeveralTargets
 from games.pictures import PicturesConfig
-from perception import FrozenTrunk, TimmTrunk, TrunkConfig, uses_judge
+from perception import FrozenTrunk, OpenClipTrunk, TimmTrunk, TrunkConfig, uses_judge
 from raster import CanvasConfig
+from runs.probes._registry import ProbeName, probes, probes_of
 
 
 def trunks_of(biases: Sequence[Bias]) -> dict[str, TimmTrunk]:
@@ -82,12 +83,21 @@ class MeasureConfig(BaseModel):
     candidates: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Other numbers of candidates at which the test is played too, each with all its controls: a rate that holds at 100
     says more than one at the 10 that agents learned with."""
-
-
-OF_CHOICES = ("rate", "iconicity", "prefix")
-"""Probes of games in which somebody chooses among candidates."""
-OF_TRACES = ("readable", "one_shot")
-"""Probes of games in which the drawing itself is judged."""
+    probes_every: int | None = Field(500, ge=1)
+    """Steps between two times that ``probes`` are asked while agents learn, on the validation split: those that are
+    cheap. ``null``: at the end only."""
+    probes_pools: int = Field(2, ge=2)
+    """Pools that they are asked of then."""
+    word_vectors: OpenClipTrunk | str | None = None
+    """What the names of classes mean, for the probe ``semanticity``: a file of word vectors (an .npz, or text as GloVe
+    and fastText have it), or a CLIP that reads them, ``{kind: open_clip}``."""
+    word_vectors_key: str | None = None
+    """Which array of an .npz of vectors; the first beside ``names`` if left out."""
+    elsewhere: PicturesConfig | None = None
+    """Other pictures that agents are taken to at the end, for the probe ``generalisation``: ``{kind: folder,
+    path: DIR}`` or any other kind. All of them count as new; of each class ten at most."""
+    clip: OpenClipTrunk | None = None
+    """A CLIP that stands in for people who name drawings, for the probe ``standins``: ``{kind: open_clip}``."""
 
 
 class Config(BaseModel):
@@ -119,9 +129,9 @@ class Config(BaseModel):
     """How they learn."""
     measure: MeasureConfig = MeasureConfig()
     """How they are measured."""
-    probes: tuple[Literal["rate", "iconicity", "prefix", "readable", "one_shot"], ...] = ("rate", "iconicity")
-    """What is asked of the drawings at the end of a run; of a tracing game ``readable`` and ``one_shot``, of a
-    description nothing (write []), of all others the rest."""
+    probes: tuple[ProbeName, ...] = ("rate", "iconicity")
+    """What is asked of the drawings (docs/probes.md); of a tracing game ``readable`` and ``one_shot``, of a description
+    nothing (write []), of all others the rest."""
 
     @model_validator(mode="after")
     def _a_hand_draws_what_its_turns_hold(self) -> "Config":
@@ -180,10 +190,10 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _the_probes_are_of_the_game(self) -> "Config":
         game = self.game
-        fit = OF_CHOICES if game.chooses else () if game.describes else OF_TRACES
-        wrong = [each for each in self.probes if each not in fit]
+        wrong = [each for each in self.probes if not probes()[each].fits(game)]
         if wrong:
             told = f"{' and '.join(wrong)} cannot be asked of a game of kind {game.kind}"
+            fit = probes_of(game)
             raise ValueError(f"{told}: say probes: [{', '.join(fit)}]{', or some of them' if fit else ''}")
         if game.describes and self.pictures.kind != "scenes":
             raise ValueError(

@@ -6,75 +6,20 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import stats
 
 from games import Game, Pictionary, Play, Referential, balanced_accuracy, correct, taken
 from raster import Strokes
 from raster.shapes import Bool, Float, Tensor
+from runs.finding import Finding
+from runs.intervals import bootstrap_by_pool, bootstrap_of_mean
 from runs.journal import Record
 from runs.run import Run
+from runs.sketches import Control, Sketches
+
+__all__ = ["Evidence", "Finding", "bootstrap_by_pool", "bootstrap_of_mean", "gather", "pairs_in_turn"]
 
 _THRESHOLDS = 256
 """At most about twice so many are tried for the ceiling of several targets."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a probe found: never a number alone.
-
-    Attributes:
-        value: the estimate.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        n: games (or drawings) it rests on.
-        chance: what blind guessing would give.
-        baselines: the same measure of controls, by name.
-        parts: the same measure of parts (classes, numbers of strokes), by name.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    chance: float
-    baselines: dict[str, float]
-    parts: dict[str, float] | None = None
-
-
-def bootstrap_by_pool(pools: list[Bool[Tensor, " b"]], seed: int = 0) -> tuple[float, float]:
-    """95 % interval of a rate over pools of games (percentile bootstrap that resamples whole pools).
-
-    Games on one pool share their candidates, so they are not independent; pools are the unit. Where every
-    pool has the same rate (all right, say) resampling shows no spread, and Wilson's interval with one trial a
-    pool is given: wider, and honest about how few pools there were.
-
-    Args:
-        pools: for each pool, which of its games were right.
-        seed: of the resampling.
-    """
-    rates = np.array([float(pool.double().mean()) for pool in pools])
-    sizes = np.array([len(pool) for pool in pools], dtype=float)
-    if len(rates) < 2 or np.ptp(rates) == 0:
-        right = round(float(rates.mean()) * len(rates))
-        interval = stats.binomtest(right, len(rates)).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
-    return _resampled(rates, sizes, seed)
-
-
-def bootstrap_of_mean(pools: list[Float[Tensor, " b"]], seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean of any number a game has, over pools of games, as ``bootstrap_by_pool``'s of a rate.
-
-    Where every pool has the same mean, so has every sample of them: the interval is that point.
-    """
-    means = np.array([float(pool.double().mean()) for pool in pools])
-    return _resampled(means, np.array([len(pool) for pool in pools], dtype=float), seed)
-
-
-def _resampled(means: np.ndarray, sizes: np.ndarray, seed: int) -> tuple[float, float]:
-    chosen = np.random.default_rng(seed).integers(0, len(means), (10_000, len(means)))
-    found = (means * sizes)[chosen].sum(1) / sizes[chosen].sum(1)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -86,6 +31,11 @@ class Evidence:
     split: str
     plays: list[Play]
     pairs: list[tuple[int, int]]
+
+    @cached_property
+    def sketches(self) -> Sketches:
+        """The drawings of all games beside their controls, and what the judge sees of them."""
+        return Sketches(self)
 
     @property
     def n(self) -> int:
@@ -139,11 +89,11 @@ class Evidence:
         with torch.no_grad():
             for number, play in enumerate(self.plays):
                 pair = self.run.pair(*self.pairs[number])
-                found.append(pair.guess(canvases(number, play), self._looked[number], play.round.pool_of))
+                found.append(pair.guess(canvases(number, play), self.looked[number], play.round.pool_of))
         return found
 
     @cached_property
-    def _looked(self) -> list[Float[Tensor, "g k *places d"]]:
+    def looked(self) -> list[Float[Tensor, "g k *places d"]]:
         """Each pool's candidates as its receiver sees them: looked at once, for all controls."""
         with torch.no_grad():
             return [
@@ -183,36 +133,28 @@ class Evidence:
     @cached_property
     def _answers(self) -> dict[str, list[Float[Tensor, "b k"]]]:
         """The receivers' scores under each control, pool by pool."""
-        run = self.run
-        step, canvas = run.step, run.config.canvas
-        untrained = self.untrained
-        ceiling = []
+        run, ceiling = self.run, []
         with torch.no_grad():
-            for play, pair, photos in zip(self.plays, self.pairs, self._looked, strict=True):
+            for play, pair, photos in zip(self.plays, self.pairs, self.looked, strict=True):
                 round = play.round
                 ceiling.append(run.pair(*pair).guess_photo(play.photo, photos, round.pool_of, round.generator()))
+        controls: tuple[Control, ...] = ("blank", "shuffled", "untrained", "random")
         return {
-            "blank": self._scores(lambda _, play: torch.zeros_like(play.canvas)),
-            "shuffled": self._scores(self._another),
-            "untrained": self._scores(lambda number, _: canvas.draw(untrained[number], step)),
-            "ceiling": ceiling,
-        }
+            name: self._scores(lambda number, _, name=name: self.sketches.canvases(name)[number])  # type: ignore[misc]
+            for name in controls
+        } | {"ceiling": ceiling}
 
     def scores(self) -> dict[str, list[Float[Tensor, "b k"]]]:
         """The receivers' scores pool by pool: of the drawings, and under each control by its name."""
         return {"drawings": [play.scores for play in self.plays]} | self._answers
 
-    def _another(self, number: int, play: Play) -> Float[Tensor, "b *ink h w"]:
-        """A drawing for each game that was made on another pool; from the first again where there are fewer."""
-        other = self.plays[number - 1].canvas
-        return other[torch.arange(len(play.canvas), device=other.device) % len(other)]
-
     def controls(self) -> dict[str, float]:
-        """The rate's controls: chance, blank canvas, shuffled sketches, untrained sender, ceiling.
+        """The rate's controls: chance, blank canvas, shuffled sketches, untrained sender, random strokes, ceiling.
 
-        ``shuffled`` gives each game a drawing that was made for a game on another pool; ``ceiling`` gives the
-        receiver the sender's photo itself, through its own eye. Photos are more like each other than like drawings, for
-        which the threshold of several targets was learned: the ceiling has the one threshold that suits it best.
+        ``shuffled`` gives each game a drawing that was made for a game on another pool, ``random`` as many random
+        strokes of as much ink as its own; ``ceiling`` gives the receiver the sender's photo itself, through its own
+        eye. Photos are more like each other than like drawings, for which the threshold of several targets was
+        learned: the ceiling has the one threshold that suits it best.
         """
 
         def rate(scores: list[Tensor]) -> float:

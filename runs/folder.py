@@ -63,6 +63,7 @@ class Folder:
         self.metrics = path / "metrics.jsonl"
         self.events = path / "events.jsonl"
         self.summary = path / "summary.json"
+        self.probes = path / "probes.json"
         self.pictures = path / "pictures.json"
         self.report = path / "report.html"
         self.plays = path / "plays"

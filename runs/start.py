@@ -23,12 +23,14 @@ from runs.folder import Folder, cut_back, read_json, write_json, write_text
 from runs.journal import Journal
 from runs.loading import diff, dump
 from runs.loading import load as load_config
+from runs.probes import probe_origins, probes
 from runs.progress import Progress
 from runs.report import write_report
 from runs.run import Run, assemble
 from runs.summary import summarise
 from runs.tracing.measures import check_readable
 from runs.train import Learner, learn
+from runs.watch import Watch
 
 _VERSIONS = ("lascaux", "torch", "torchvision", "timm", "numpy", "numba", "scipy", "scikit-learn", "pydantic")
 
@@ -87,7 +89,7 @@ def launch(
     write_json(folder.env, environment(run, learner.executor, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
-    journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
+    journal = Journal(run, run.step if found is not None else None)
     shown = Progress(config.train.steps, enabled=progress, start=run.step)
     try:
         shown.say(
@@ -96,10 +98,13 @@ def launch(
         )
         for line in told_of(run, learner.executor):
             shown.say(line)
+        watch = Watch(run)
+        for line in watch.left_out:
+            shown.say(line)
         if run.step == 0:
             journal.text("config", asked)
         with shown:
-            done = learn(run, learner, journal, shown.update)
+            done = learn(run, learner, journal, shown.update, watch)
         if not done:
             _status(folder, "interrupted", run)
             raise KeyboardInterrupt
@@ -107,7 +112,7 @@ def launch(
         summary = summarise(run, journal)
         # The whole way, pictures and measuring included; of earlier sittings only the steps.
         summary["minutes"] = round((before + time.perf_counter() - began) / 60, 2)
-        journal.hparams(summary)
+        journal.summary(summary)
         write_json(folder.summary, summary)
         _status(folder, "finished", run)
         journal.close()
@@ -134,11 +139,11 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
-    _settle(run, folder)
+    settle_community(run, folder)
     return run
 
 
-def _settle(run: Run, folder: Folder) -> None:
+def settle_community(run: Run, folder: Folder) -> None:
     """Who is there and whom they meet, as it was when the run was last saved, where that can have changed."""
     config = run.config.community
     if not (config.events or config.vacant or config.schedule):
@@ -225,6 +230,7 @@ def surroundings(gallery: Material, dtype: torch.dtype, seed: int, plugins: tupl
         "command": sys.argv,
         "plugins": list(plugins),
         "biases_of_packages": origins(),
+        "probes_of_packages": probe_origins(),
         "pictures": gallery.content,
     }
 
@@ -316,6 +322,9 @@ def _playable(run: Run) -> None:
                     _playable_among(run, part.among(candidates), split)
         if split.split("/")[0] == "test" and "readable" in run.config.probes:
             check_readable(run, split)
+    for name in run.config.probes:
+        for part in run.game.parts:
+            probes()[name].check(run, part, "test")
 
 
 def _playable_among(run: Run, game: Referential, split: str) -> None:

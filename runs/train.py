@@ -24,6 +24,7 @@ from runs.run import Run
 from runs.steps import by_pace, clip_each, lr_at, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
+from runs.watch import Watch
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with the step and the newest numbers."""
@@ -244,8 +245,11 @@ def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
     return rates, records
 
 
-def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> bool:
-    """Train until the last step; False when a Ctrl-C stopped it (saved, can go on)."""
+def learn(run: Run, learner: Learner, journal: Journal, progress: Progress, watch: Watch | None = None) -> bool:
+    """Train until the last step; False when a Ctrl-C stopped it (saved, can go on).
+
+    ``watch`` asks the run's probes on the way.
+    """
     train = run.config.train
     has_validation = "validation" in run.gallery.splits
     with asked_to_stop() as stop:
@@ -280,6 +284,13 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress) -> b
                 journal.plays(step, records)
                 journal.pictures(step, records)
                 progress(step, {f"validation {key}": value for key, value in rates.items()})
+            if watch is not None and watch.due(step, last):
+                began = time.perf_counter()
+                found = watch.ask()
+                learner.seconds += time.perf_counter() - began
+                append_line(run.folder.metrics, {"step": step, "split": "probes", **found})
+                journal.scalars("probes", {"step": step, **found})
+                progress(step, watch.headlines(found))
             if step % train.checkpoint_every == 0 or last:
                 learner.save()
     if run.step < train.steps:

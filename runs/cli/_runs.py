@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -69,30 +69,55 @@ def _predicts_sets(folder: Path) -> bool:
 
 
 def probe(
-    folder: RunFolder,
+    folder: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, such as out/tiny.")],
     plugin: Plugins,
-    names: Annotated[str | None, typer.Option(metavar="A,B", help="Which probes; the run's own when left out.")] = None,
+    names: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Which probes; those of the runs' configs when left out.")
+    ] = None,
     device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page: a figure a probe.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option("--word-vectors", metavar="FILE", help="What names mean, for semanticity.")
+    ] = None,
+    elsewhere: Annotated[
+        str | None, typer.Option(metavar="DIR|KIND", help="Other pictures to take agents to, for generalisation.")
+    ] = None,
 ) -> None:
-    """Measure a run's drawings: every probe with its controls and interval."""
+    """Ask what the drawings of runs are: every probe with its controls and interval, runs side by side."""
     from runs.plugins import import_plugins
 
     import_plugins(plugin)
-    import runs
-    from raster.errors import InputError
-    from runs.cli._probing import chosen, measure, show
+    from runs.cli._probing import chosen, show, show_many
 
     wanted = None if names is None else chosen(names)  # refused before the pictures are loaded
-    if _predicts_sets(folder):
-        do = "its figures stand in summary.json and report.html"
-        raise InputError("this run predicts sets: it has no drawings to probe", folder, do)
-    opened = runs.load(folder, device)
-    wanted = wanted or list(opened.config.probes)
-    if not wanted and not opened.game.describes:
-        raise InputError("the run's config names no probe", folder, "say which, such as --names rate,prefix")
-    found: dict[str, Any] = measure(opened, wanted)
+    from raster.errors import InputError
+    from runs import probing
+
+    if page is not None and (page.is_dir() or page.suffix.lower() not in {".html", ".htm"}):
+        raise InputError("this is no name of a page", f"--report {page}", "say a file that ends in .html")
+    runs = probing.folders(folder)
+    for each in runs:
+        if _predicts_sets(each.path):
+            do = "its figures stand in summary.json and report.html"
+            raise InputError("this run predicts sets: it has no drawings to probe", each, do)
+    asked = probing.names_of(runs) if wanted is None else wanted
+    if elsewhere is not None:
+        probing.pictures_named(elsewhere)  # refused before anything is loaded
+    alone = len(runs) == 1
+    found = [probing.open_and_probe(each, asked, device, vectors, alone, elsewhere) for each in runs]
+    together = probing.pooled(found)
+    if page is not None:
+        from runs.report.probes import write_probes_page
+
+        write_probes_page(page, found, together)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(probing.as_data(found, together), indent=2, ensure_ascii=False))
+    elif len(found) == 1:
+        show(found[0].found)
     else:
-        show(found)
+        show_many(found, together)
+    if page is not None and not as_json:
+        typer.echo(f"{page}")

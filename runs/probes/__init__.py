@@ -1,13 +1,12 @@
-"""What is asked of logged play. A probe is a pure function: ``probe(evidence) -> Finding``."""
+"""What is asked of logged play. A probe is a pure function: ``probe(evidence) -> Finding``, a file each.
 
-from collections.abc import Callable
+    from runs.probes import probe, probes
 
-from runs.evidence import Evidence, Finding
-from runs.probes.iconicity import iconicity
-from runs.probes.prefix import prefix
-from runs.probes.rate import rate
+    probes()["iconicity"](evidence)     # asks it, and tells in a line what the run lacks for it
 
-PROBES: dict[str, Callable[[Evidence], Finding]] = {"rate": rate, "iconicity": iconicity, "prefix": prefix}
-"""Every probe by the word that config and command line use."""
+``@probe("name")`` registers another; see docs/probes.md.
+"""
 
-__all__ = ["PROBES", "iconicity", "prefix", "rate"]
+from runs.probes._registry import NEEDS, Probe, ask_all, asked, probe, probe_origins, probes, probes_of
+
+__all__ = ["NEEDS", "Probe", "ask_all", "asked", "probe", "probe_origins", "probes", "probes_of"]

@@ -3,8 +3,10 @@
 import torch
 
 from runs.evidence import Evidence, Finding, bootstrap_by_pool
+from runs.probes._registry import probe
 
 
+@probe("prefix")
 def prefix(evidence: Evidence) -> Finding:
     """How much of the drawing the receiver needs: its rate when it sees only the first n strokes.
 

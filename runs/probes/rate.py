@@ -3,8 +3,10 @@
 from collections import defaultdict
 
 from runs.evidence import Evidence, Finding, bootstrap_by_pool
+from runs.probes._registry import probe
 
 
+@probe("rate", cheap=True)
 def rate(evidence: Evidence) -> Finding:
     """Communication rate on the split beside all its controls, and by class of the target."""
     gallery = evidence.run.gallery

@@ -62,7 +62,7 @@ def curves(metrics: list[dict[str, Any]]) -> str:
         axes.grid(alpha=0.25)
         if axes.lines:
             axes.legend(fontsize=8)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def losses(metrics: list[dict[str, Any]]) -> str:
@@ -76,7 +76,7 @@ def losses(metrics: list[dict[str, Any]]) -> str:
         axes.plot(*zip(*points, strict=True), lw=1.2)
         axes.set(xlabel="step", title=key)
         axes.grid(alpha=0.25)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 _NOT_CURVES = {"balanced", "step", "split", "lr", "seconds", "games_per_second"}
@@ -101,7 +101,7 @@ def turn_curves(rates: dict[str, list[float | None]], shares: list[float], chanc
     axes.axhline(chance, color="0.4", lw=1, ls=":", label="chance")
     axes.set(xlabel="turn", ylabel="communication rate", ylim=(0, 1.02), xticks=turns)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def confusion(counts: np.ndarray, names: list[str]) -> str:
@@ -115,10 +115,10 @@ def confusion(counts: np.ndarray, names: list[str]) -> str:
     axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)  # a name may hold a $
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(xlabel="taken", ylabel="meant")
-    return _svg(figure)
+    return as_svg(figure)
 
 
-def _svg(figure: "Figure") -> str:
+def as_svg(figure: "Figure") -> str:
     import matplotlib as mpl
 
     buffer = io.BytesIO()

@@ -5,24 +5,23 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from raster import InputError
 from raster.shapes import Tensor
+from runs.config import Config
 from runs.drawings import one_of
 from runs.folder import Folder, lines, read_json, write_text
 from runs.report._pages import config_of, page
 from runs.report.description import write_description_report
 from runs.report.figures import as_data_uri, confusion, curves, sketch_svg
+from runs.report.probes import Found, Probed, Section, photos_of, sections
 from runs.report.tracing import write_tracing_report
 from runs.report.turns import curves_by_turn, strips
 from runs.run import Run
-
-if TYPE_CHECKING:
-    pass
 
 GALLERY = 18
 """Right and wrong guesses shown of each game."""
@@ -81,6 +80,7 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
     if not isinstance(pictures, dict) or not {"names", "classes", "label"} <= pictures.keys():
         raise InputError("the list of pictures is damaged", files.pictures, "run again, or put back the run's own")
     metrics = list(lines(files.metrics))
+    learned = [line for line in metrics if line["split"] != "probes"]
     split = "test" if files.journal("test").exists() else "validation"
     plays = [line for line in lines(files.journal(split)) if line["split"] == split]
     newest = max((line["step"] for line in plays), default=0)
@@ -109,7 +109,8 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
             for game in games
             if (curve := curves_by_turn([line for line in plays if line["game"] == game], _row(summary, split, game)))
         },
-        curves=curves(metrics) if metrics else None,
+        curves=curves(learned) if learned else None,
+        probed=_probed(files, config, [line for line in metrics if line["split"] == "probes"], pixels),
         confusions={game: _confused([line for line in plays if line["game"] == game], pictures) for game in games},
         classes={game: _by_class([line for line in plays if line["game"] == game], pictures) for game in games},
         config=files.config.read_text(encoding="utf-8"),
@@ -118,6 +119,16 @@ def write_report(folder: Path | str, run: Run | None = None) -> Path:
     )
     write_text(files.report, html)
     return files.report
+
+
+def _probed(files: Folder, config: Config, asked: list[dict[str, Any]], pixels: Tensor) -> list[Section]:
+    """What the run's probes found at its end and on the way; the rate has the page's own tables."""
+    answers = read_json(files.probes) if files.probes.exists() else {}
+    if not isinstance(answers, dict):
+        raise InputError("what probes found is damaged", files.probes, "run again, or put back the run's own")
+    found: Found = {name: answers.get(name, {}) for name in config.probes if name != "rate"}
+    sigma2 = config.canvas.sigma2.at(config.train.steps)
+    return sections([Probed("", config, found, asked, photos_of(found, pixels), sigma2)])
 
 
 def choose(plays: list[dict[str, Any]], pictures: dict[str, Any], pixels: Tensor, sigma2: float) -> list[Shown]:

@@ -2,16 +2,19 @@
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raster import InputError
-from runs.study.design import Design, Item
+from runs.study.design import Design
 from runs.study.files import read_table, table
-from runs.study.plays import Pictures
+from runs.study.items import Item, softmax
+from runs.study.plays import Game
+from runs.study.sources import Source
 
-__all__ = ["KEY_COLUMNS", "KeyRow", "key_beside", "key_table", "read_key"]
+__all__ = ["KEY_COLUMNS", "KeyRow", "Side", "key_beside", "key_table", "read_key", "strokes_in"]
 
 KEY_COLUMNS = (
     "study",
@@ -127,39 +130,96 @@ def key_beside(study: Path) -> Path:
     return study.with_name(study.name + "-key.csv")
 
 
-def key_table(study: str, run: str, design: Design, pictures: Pictures) -> bytes:
-    """The key as a CSV file, one row a trial."""
-    items = sorted(design.items, key=lambda item: item.id)
-    return table(KEY_COLUMNS, [_written(study, run, item, pictures) for item in items])
+def key_table(study: str, shown: str, design: Design, sources: Sequence[Source], drawing: Mapping[str, str]) -> bytes:
+    """The key as a CSV file, one row a trial.
+
+    Args:
+        study: the study's id.
+        shown: how drawings are shown.
+        design: the trials.
+        sources: the runs.
+        drawing: by trial, the file of its drawing ("" where there are two or none).
+    """
+    return table(
+        KEY_COLUMNS,
+        [
+            {"study": study, "shown": shown, "drawing": drawing[id], "trial": id, **_written(item, sources)}
+            for id, item in design.items.items()
+        ],
+    )
 
 
-def _written(study: str, run: str, item: Item, pictures: Pictures) -> dict[str, Any]:
-    picked = item.kind == "pick"
+def strokes_in(game: Game) -> int:
+    """How many strokes of a game's drawing are there."""
+    presence = game.drawing.get("presence")
+    return len(game.drawing["strokes"]) if presence is None else sum(each >= 0.5 for each in presence)
+
+
+def _written(item: Item, sources: Sequence[Source]) -> dict[str, Any]:
+    source, game, pictures = sources[item.source], item.game, sources[item.source].pictures
+    names, classes = _choices(item, sources)
     agent = item.agent_choice
-    return {
-        "study": study,
-        "trial": item.id,
+    row: dict[str, Any] = {
         "kind": item.kind,
-        "part": 0 if picked else None,
-        "run": run if picked else None,
-        "condition": run if picked else None,
-        "game": item.game.kind,
-        "split": item.game.split,
-        "step": item.game.step,
-        "sender": item.game.sender if picked else None,
-        "receiver": item.game.receiver if picked else None,
+        "part": item.part,
+        "game": game.kind,
+        "split": game.split,
+        "step": game.step,
+        "item": source.item(item.meant),
         "target": item.target,
-        "target_name": pictures.names[item.target_picture],
-        "class": pictures.class_of(item.target_picture),
-        "shown_to_sender": pictures.names[item.game.shown] if picked else None,
+        "target_name": pictures.names[item.meant],
+        "class": pictures.class_of(item.meant),
         "agent_choice": agent,
-        "agent_choice_name": None if agent is None else pictures.names[item.choices[agent]],
-        "agent_correct": None if agent is None else agent == item.target,
+        "agent_choice_name": None if agent is None else names[agent],
+        "agent_correct": item.agent_correct,
         "agent_probability": None if item.agent_probability is None else round(item.agent_probability, 4),
-        "n_choices": len(item.choices),
-        "names": json.dumps([pictures.names[picture] for picture in item.choices], ensure_ascii=False),
-        "classes": json.dumps([pictures.class_of(picture) for picture in item.choices], ensure_ascii=False),
+        "agent_scores": _json([round(score, 4) for score in item.agent_scores]) if item.agent_scores else None,
+        "n_choices": item.many,
+        "names": _json(names),
+        "classes": _json(classes),
+        "sides": _json([_of_side(sources[run], each) for run, each in item.sides]) if item.sides else None,
     }
+    if item.kind != "catch" and not (item.sides and item.target is None):
+        row |= {
+            "run": source.run,
+            "condition": source.label,
+            "biases": _json(source.biases),
+            "seed": source.seed,
+            "sender": game.sender,
+            "receiver": game.receiver,
+            "shown_to_sender": pictures.names[game.shown],
+            "strokes": strokes_in(game),
+        }
+    return row
+
+
+def _choices(item: Item, sources: Sequence[Source]) -> tuple[list[str], list[str]]:
+    """What each choice is, and of which class."""
+    pictures = sources[item.source].pictures
+    if item.kind == "class":
+        return list(item.words), list(item.words)
+    if item.sides:
+        shown = [(sources[run].pictures, game.target_picture) for run, game in item.sides]
+        return [of.names[picture] for of, picture in shown], [of.class_of(picture) for of, picture in shown]
+    if item.pictures:
+        return [pictures.names[p] for p in item.pictures], [pictures.class_of(p) for p in item.pictures]
+    return list(item.words), []
+
+
+def _of_side(source: Source, game: Game) -> dict[str, Any]:
+    return {
+        "run": source.run,
+        "condition": source.label,
+        "sender": game.sender,
+        "name": source.pictures.names[game.target_picture],
+        "of_class": source.pictures.class_of(game.target_picture),
+        "strokes": strokes_in(game),
+        "agent_probability": round(softmax(game.scores)[game.target], 4),
+    }
+
+
+def _json(value: Sequence[Any]) -> str:
+    return json.dumps(list(value), ensure_ascii=False)
 
 
 def read_key(path: Path, study: dict[str, Any]) -> dict[str, KeyRow]:

@@ -2,12 +2,11 @@
 
 from runs.tracing.classifier import Classifier, classifier_of
 from runs.tracing.files import trace_files
-from runs.tracing.measures import PROBES, of_traces, one_shot, readable
+from runs.tracing.measures import of_traces, one_shot, readable
 from runs.tracing.sheet import sheet
 from runs.tracing.traces import Traces, trace_split
 
 __all__ = [
-    "PROBES",
     "Classifier",
     "Traces",
     "classifier_of",

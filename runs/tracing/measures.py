@@ -1,6 +1,6 @@
 """What is said of a tracing run: errors, ink and strokes, what a fixed reader reads, one-shot classes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from raster import InputError
 from raster.shapes import Bool, Float, Int, Tensor
 from runs.evidence import Finding, bootstrap_by_pool
 from runs.journal import Journal
+from runs.probes._registry import ask_all, probe
 from runs.run import Run
 from runs.tracing.classifier import classifier_of
 from runs.tracing.features import along, modified_hausdorff
@@ -56,8 +57,7 @@ def row(traces: Traces) -> dict[str, Any]:
         control: {name: float(each.double().mean()) for name, each in traces.errors(traces.control(control)).items()}
         for control in CONTROLS
     }
-    for name in traces.run.config.probes:
-        finding = PROBES[name](traces)
+    for name, finding in ask_all(traces.run.config.probes, traces).items():
         found[name] = {"rate": finding.value, "low": finding.low, "high": finding.high, "n": finding.n}
         found[name] |= {"chance": finding.chance, **finding.baselines}
     return found
@@ -71,6 +71,7 @@ def strokes_used(traces: Traces) -> Float[Tensor, " n"]:
     return strokes.presence.double().sum(dim=-1).cpu()
 
 
+@probe("readable", of="traces")
 def readable(traces: Traces) -> Finding:
     """How often a fixed classifier tells the class of a trace, by class.
 
@@ -117,6 +118,7 @@ def check_readable(run: Run, split: str) -> None:
         raise InputError(what, f"probe readable, split {split!r}", "split by picture, or ask one_shot")
 
 
+@probe("one_shot", of="traces")
 def one_shot(traces: Traces) -> Finding:
     """One-shot classification from the strokes alone: of 20 classes, each shown by one trace, which is a new trace of?
 
@@ -174,7 +176,3 @@ def _trials(traces: Traces) -> Iterator[tuple[Int[Tensor, " w"], Int[Tensor, " w
 def _wilson(right: Bool[Tensor, " n"]) -> tuple[float, float]:
     interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
-
-
-PROBES: dict[str, Callable[[Traces], Finding]] = {"readable": readable, "one_shot": one_shot}
-"""Every probe of traces by the word that config and command line use."""

@@ -156,7 +156,7 @@ def test_probes_of_traces_are_asked_and_those_of_choices_refused(trained: dict[s
     found = json.loads(done.stdout)["one_shot"]["tracing"]
     assert found["chance"] >= 0.1 and found["low"] <= found["value"] <= found["high"] and found["n"] >= 20
     (line,) = refused("probe", trained["lines"], "--names", "one_shot,rate")
-    assert "rate cannot be asked of a run of the game tracing" in line and "readable, one_shot" in line
+    assert "rate cannot be asked of a run of the game tracing" in line and "one_shot, readable" in line
     (line,) = refused("probe", trained["lines"])
     assert "names no probe" in line
 

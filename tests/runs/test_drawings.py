@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ from PIL import Image
 from perception import TimmTrunk
 from raster import CanvasConfig, InputError, Strokes, on_paper
 from raster.strokes import KINDS
-from runs import checkpoint
+from runs import checkpoint, sketches
 from runs.config import Config
 from runs.drawings import one_of, strokes_of, written
 from runs.evidence import gather
 from runs.folder import lines, read_json
 from runs.journal import grid, play_lines
+from runs.probes.iconicity import iconicity
 from runs.report.figures import sketch_svg
 from runs.run import Run, assemble
 from runs.start import launch
@@ -199,9 +199,8 @@ def test_probes_and_controls_measure_coloured_drawings(coloured: Run) -> None:
 
 
 def test_the_judge_sees_coloured_drawings(coloured: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    probe = import_module("runs.probes.iconicity")  # the package has a function of that name
-    monkeypatch.setattr(probe, "JUDGE", TimmTrunk(name="test_resnet", weights="random"))
-    finding = probe.iconicity(gather(coloured, coloured.game.parts[0], "test", 2))
+    monkeypatch.setattr(sketches, "JUDGE", TimmTrunk(name="test_resnet", weights="random"))
+    finding = iconicity(gather(coloured, coloured.game.parts[0], "test", 2))
     assert finding.n == 10 and 0 <= finding.value <= 1
 
 

@@ -1,6 +1,5 @@
 """What is measured and how sure it is: intervals by pool, controls beside each rate, probes."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,13 @@ from hypothesis import strategies as st
 
 from games import Referential
 from perception import TimmTrunk, uses_judge
+from runs import sketches
 from runs.config import Config
 from runs.evidence import Evidence, bootstrap_by_pool, gather
-from runs.probes import PROBES, iconicity, prefix, rate
-from runs.probes.iconicity import own_photo_found
+from runs.probes import probes
+from runs.probes.iconicity import iconicity, own_photo_found
+from runs.probes.prefix import prefix
+from runs.probes.rate import rate
 from runs.run import Run, assemble
 
 Make = Callable[..., Config]
@@ -82,7 +84,7 @@ def test_the_same_rounds_are_played_each_time(untrained: Run, evidence: Evidence
 
 def test_agents_that_never_learned_are_near_chance_but_know_a_photo_again(evidence: Evidence) -> None:
     controls = evidence.controls()
-    assert set(controls) == {"chance", "blank", "shuffled", "untrained", "ceiling"}
+    assert set(controls) == {"chance", "blank", "shuffled", "untrained", "random", "ceiling"}
     assert controls["blank"] == pytest.approx(0.2)  # one answer a pool, and each candidate is once the target
     for name in ("shuffled", "untrained"):
         assert abs(controls[name] - 0.2) < 0.15, name  # 200 games: five standard deviations
@@ -123,7 +125,11 @@ def test_only_its_own_drawing_helps_a_receiver_that_knows_each(
     assert torch.cat(own).all()
     assert oracle.looks == len(evidence.plays)  # at each pool once, for all controls
     assert controls["blank"] == controls["ceiling"] == pytest.approx(0.2)
-    for name in ("shuffled", "untrained"):  # a photo may be shown on two pools, so that another's drawing helps
+    for name in (
+        "shuffled",
+        "untrained",
+        "random",
+    ):  # a photo may be shown on two pools, so that another's drawing helps
         assert abs(controls[name] - 0.2) < 0.12, name
 
 
@@ -173,19 +179,20 @@ def test_the_prefix_curve_ends_at_the_rate(evidence: Evidence) -> None:
 
 
 def test_the_judge_looks_at_sketch_and_photo(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["runs.probes.iconicity"]  # the package's attribute of that name is the probe
     # A small eye with random weights in the judge's place: what is asked of it stays the same.
-    monkeypatch.setattr(module, "JUDGE", TimmTrunk(name="test_resnet", weights="random", size=32))
-    monkeypatch.setattr(module, "LEVEL", 2)
+    monkeypatch.setattr(sketches, "JUDGE", TimmTrunk(name="test_resnet", weights="random", size=32))
+    monkeypatch.setattr(sketches, "PLACES", 2)
     some = replace(evidence, plays=evidence.plays[:10], pairs=evidence.pairs[:10])
     found = iconicity(some)
     assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.n == 50 and found.chance == 0.2 and set(found.baselines) == {"untrained", "shuffled", "chance"}
+    assert (
+        found.n == 50 and found.chance == 0.2 and set(found.baselines) == {"untrained", "shuffled", "random", "chance"}
+    )
     assert iconicity(some) == found
 
 
 def test_the_eye_of_iconicity_is_the_judge_that_a_config_refuses_to_agents() -> None:
-    assert uses_judge(sys.modules["runs.probes.iconicity"].JUDGE) and PROBES["iconicity"] is iconicity
+    assert uses_judge(sketches.JUDGE) and probes()["iconicity"].ask is iconicity
 
 
 def test_own_photos_are_found_however_sketches_differ_from_photos_as_a_whole() -> None:

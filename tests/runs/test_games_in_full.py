@@ -22,6 +22,8 @@ from runs.start import launch
 from runs.study import export
 from runs.train import Learner
 
+CONTROLS = ("blank", "shuffled", "untrained", "random")
+
 Make = Callable[..., Config]
 SEVERAL = {"kind": "referential", "view": "class", "candidates": 6, "targets": {"kind": "several", "most": 2}}
 TRUNK = TimmTrunk(weights="random").model_dump()
@@ -94,7 +96,7 @@ def test_the_chance_of_several_is_that_of_the_best_answer_without_a_drawing(smal
     assert found.low <= found.value <= found.high
     # A blank canvas gets one answer a pool, whatever is meant: it cannot beat chance.
     assert evidence.controls()["blank"] <= evidence.chance + 1e-9
-    assert set(found.baselines) == {"chance", "blank", "shuffled", "untrained", "ceiling"}
+    assert set(found.baselines) == {"chance", *CONTROLS, "ceiling"}
 
 
 def test_a_blind_judge_of_several_has_half_of_balanced_accuracy_and_a_seeing_one_all(
@@ -130,7 +132,7 @@ def test_a_blind_judge_of_several_has_half_of_balanced_accuracy_and_a_seeing_one
     assert found is not None and found.value == found.baselines["ceiling"] == 1 and watched.rate() == 1
     assert controls["ceiling"] == 1
     none = sum(float((~play.round.meant.any(dim=1)).sum()) for play in plays) / watched.n
-    for name in ("blank", "shuffled", "untrained"):  # no to all: right where nothing is meant, and half of judgements
+    for name in CONTROLS:  # no to all: right where nothing is meant, and half of judgements
         assert found.baselines[name] == 0.5 and controls[name] == pytest.approx(none)
     assert none <= watched.chance + 1e-9
 
@@ -155,7 +157,7 @@ def test_a_run_of_several_writes_what_was_meant_and_taken(done: Run) -> None:
 def test_balanced_accuracy_stands_in_metrics_summary_and_report(done: Run) -> None:
     summary = read_json(done.folder.summary)
     row = summary["splits"]["test"]["class-several"]["balanced"]
-    assert {"balanced", "low", "high", "chance", "blank", "shuffled", "untrained", "ceiling", "n"} == set(row)
+    assert {"balanced", "low", "high", "n", "chance", *CONTROLS, "ceiling"} == set(row)
     assert row["chance"] == 0.5 and row["low"] <= row["balanced"] <= row["high"]
     assert "balanced" not in summary["splits"]["test"]["same"]
     found = [line for line in lines(done.folder.metrics) if "balanced" in line]

@@ -16,7 +16,7 @@ from runs.config import Config
 from runs.drawings import strokes_of
 from runs.evidence import bootstrap_of_mean, gather
 from runs.folder import lines, read_json
-from runs.probes import PROBES
+from runs.probes import probes
 from runs.report import write_report
 from runs.run import Run, assemble
 from runs.start import launch
@@ -201,7 +201,7 @@ def test_the_report_shows_the_curve_and_drawings_as_they_grew(finished: Run, tmp
 
 def test_every_probe_but_the_judges_measures_turns(finished: Run) -> None:
     evidence = gather(finished, finished.game.parts[0], "test", 6)
-    rate, prefix = PROBES["rate"](evidence), PROBES["prefix"](evidence)
+    rate, prefix = probes()["rate"](evidence), probes()["prefix"](evidence)
     assert rate.value == evidence.rate() == pytest.approx(prefix.baselines["full"])
     assert rate.baselines["blank"] == pytest.approx(0.2)
 

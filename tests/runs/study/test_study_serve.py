@@ -84,7 +84,7 @@ def test_the_page_is_given_with_the_word_where_to_post(server, study):
             status, content, headers = ask(server, "GET", f"/{name}")
             assert (status, content) == (200, (study.path / name).read_bytes())
             assert headers["X-Content-Type-Options"] == "nosniff"
-    assert ask(server, "HEAD", "/run.js")[:2] == (200, b"")
+    assert ask(server, "HEAD", "/run-main.js")[:2] == (200, b"")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,248 @@
+"""The drawings of some games beside their controls: canvases, and what the judge sees of them, each made once."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+
+from perception import TimmTrunk
+from raster import CanvasConfig, Strokes, on_paper
+from raster.shapes import Bool, Float, Int, Tensor
+from runs.intervals import bootstrap_by_pool, bootstrap_of_mean
+
+if TYPE_CHECKING:
+    from runs.evidence import Evidence
+
+JUDGE = TimmTrunk(name="judge", size=128)
+"""The eye that no agent and no loss ever uses: EfficientNet-Lite2, pictures resized to 128 px."""
+PLACES = 3
+"""The level of the judge's pyramid at which it is asked what is where (stride 16: 8 x 8 places at 128 px)."""
+WHOLE = 4
+"""The level at which it is asked what it is, averaged over places (stride 32)."""
+CHUNK = 64
+"""Pictures that the judge looks at together."""
+LONGEST = 4.0
+"""Random strokes reach over at most so much, canvas units: further, and most of them lie off the canvas."""
+
+Control = Literal["drawings", "untrained", "shuffled", "blank", "random"]
+"""``drawings`` themselves; what senders that never learned draw of the same photos; the drawing of a game on another
+pool; nothing; random strokes, as many and of as much ink."""
+CONTROLS: tuple[Control, ...] = get_args(Control)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What the judge sees of n pictures.
+
+    Attributes:
+        places: its features at ``PLACES``, place by place, [n, D].
+        whole: its features at ``WHOLE``, averaged over places, [n, E].
+    """
+
+    places: Float[Tensor, "n d"]
+    whole: Float[Tensor, "n e"]
+
+    def __getitem__(self, index: Int[Tensor, " m"] | Bool[Tensor, " n"]) -> "Looks":
+        """Those of some of the pictures."""
+        return Looks(self.places[index], self.whole[index])
+
+
+class Sketches:
+    """The drawings of all games of an ``Evidence``, pool after pool, n in all; made and looked at when first asked for.
+
+    ``evidence.sketches`` is one. Pictures are positions in ``evidence.run.gallery``.
+    """
+
+    def __init__(self, evidence: "Evidence") -> None:
+        self._evidence = evidence
+        self._canvas: dict[str, list[Tensor]] = {}
+        self._looks: dict[str, Looks] = {}
+        self._memo: dict[str, Looks] = {}
+        self.used: dict[str, Looks] = {}
+
+    def remember(self, memo: dict[str, Looks]) -> "Sketches":
+        """Take what the judge saw of pictures in other evidence: the same pixels need no second look.
+
+        ``used`` has what it saw in this one, for the next.
+        """
+        self._memo = memo
+        return self
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Games of each pool."""
+        return [len(play.loss) for play in self._evidence.plays]
+
+    @cached_property
+    def shown(self) -> Int[Tensor, " n"]:
+        """The picture that each sender was shown, [n], on the CPU."""
+        return torch.cat([play.round.shown for play in self._evidence.plays]).cpu()
+
+    @cached_property
+    def label(self) -> Int[Tensor, " n"]:
+        """Its class, [n], on the CPU."""
+        return self._evidence.run.gallery.label[self.shown]
+
+    @cached_property
+    def group(self) -> Int[Tensor, " n"]:
+        """The group of its class, [n], on the CPU, as a position in the sorted names of groups; -1 for none."""
+        groups = self._evidence.run.gallery.groups
+        names = {name: number for number, name in enumerate(sorted(set(groups) - {""}))}
+        return torch.tensor([names.get(groups[label] if groups else "", -1) for label in self.label.tolist()])
+
+    @cached_property
+    def artist(self) -> Int[Tensor, " n"]:
+        """Its artist, [n], on the CPU; all 0 where there are none."""
+        return self._evidence.run.gallery.artist[self.shown]
+
+    @cached_property
+    def pool_of(self) -> Int[Tensor, " n"]:
+        """The number of the pool that each game was played on, [n]."""
+        return torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
+
+    @cached_property
+    def strokes(self) -> Strokes:
+        """What was drawn, points [n, N, P, 2]."""
+        return Strokes.cat([play.strokes for play in self._evidence.plays]).detach()
+
+    @cached_property
+    def random(self) -> list[Strokes]:
+        """Random strokes for each game, pool by pool: as many as in its drawing, and of as much ink."""
+        run, found = self._evidence.run, []
+        for number, play in enumerate(self._evidence.plays):
+            generator = torch.Generator().manual_seed(number)
+            found.append(random_strokes(play.strokes, play.canvas, run.config.canvas, run.step, generator))
+        return found
+
+    def canvases(self, control: Control = "drawings") -> list[Float[Tensor, "b *ink h w"]]:
+        """The canvases of the games, or of a control in their place, pool by pool; without gradients."""
+        if control not in self._canvas:
+            with torch.no_grad():
+                self._canvas[control] = self._made(control)
+        return self._canvas[control]
+
+    def canvas(self, control: Control = "drawings") -> Float[Tensor, "n *ink h w"]:
+        """``canvases`` of all games."""
+        return torch.cat(self.canvases(control))
+
+    def _made(self, control: Control) -> list[Tensor]:
+        evidence, run = self._evidence, self._evidence.run
+        if control == "drawings":
+            return [play.canvas.detach() for play in evidence.plays]
+        if control == "blank":
+            return [torch.zeros_like(play.canvas) for play in evidence.plays]
+        if control == "shuffled":
+            own = self.canvas("drawings")
+            return [own[each.to(own.device)] for each in self._another]
+        strokes = evidence.untrained if control == "untrained" else self.random
+        return [run.config.canvas.draw(each, run.step) for each in strokes]
+
+    def looks(self, control: Control = "drawings") -> Looks:
+        """What the judge sees of the drawings, or of a control in their place, on white paper.
+
+        A blank canvas and the shuffled drawings cost it no further look.
+        """
+        if control not in self._looks:
+            if control == "shuffled":
+                self._looks[control] = self.looks("drawings")[torch.cat(self._another)]
+            elif control == "blank":
+                one = self.judged([on_paper(self.canvases("blank")[0][:1]).float()])
+                self._looks[control] = one[torch.zeros(sum(self.sizes), dtype=torch.long)]
+            else:
+                self._looks[control] = self.judged([on_paper(each).float() for each in self.canvases(control)])
+        return self._looks[control]
+
+    @cached_property
+    def photos(self) -> Looks:
+        """What the judge sees of the photo that each sender was shown; of each photo once."""
+        index, place = self.shown.unique(return_inverse=True)
+        gallery = self._evidence.run.gallery
+        seen = self.judged([gallery.view(some).pixels() for some in index.split(CHUNK)])
+        return seen[place]
+
+    def judged(self, pictures: Sequence[Float[Tensor, "b 3 h w"]]) -> Looks:
+        """What the judge sees of RGB pictures in [0, 1], on the CPU."""
+        trunk = self._evidence.run.trunks[JUDGE]
+        found = []
+        with torch.no_grad():
+            for part in (some for each in pictures for some in each.split(CHUNK)):
+                key = hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
+                if key in self._memo:
+                    looks = self._memo[key]
+                else:
+                    places, whole = trunk(part, [PLACES, WHOLE])
+                    looks = Looks(places.flatten(1).cpu(), whole.mean(dim=(2, 3)).cpu())
+                self.used[key] = looks
+                found.append(looks)
+        return Looks(torch.cat([each.places for each in found]), torch.cat([each.whole for each in found]))
+
+    @cached_property
+    def _another(self) -> list[Int[Tensor, " b"]]:
+        """For each game one on the pool before (of the first, on the last), pool by pool."""
+        games = torch.arange(sum(self.sizes)).split(self.sizes)
+        return [games[k - 1][torch.arange(size) % len(games[k - 1])] for k, size in enumerate(self.sizes)]
+
+    def by_pool(self, values: Tensor) -> list[Tensor]:
+        """Something that every game has, [n, ...], pool by pool."""
+        return list(values.split(self.sizes))
+
+    def interval(self, values: Tensor) -> tuple[float, float]:
+        """95 % interval of the mean of what every game has, [n], by a bootstrap over pools (Booleans: a rate)."""
+        pools = [each.cpu() for each in self.by_pool(values)]
+        return bootstrap_by_pool(pools) if values.dtype == torch.bool else bootstrap_of_mean(pools)
+
+
+def random_strokes(
+    strokes: Strokes,
+    canvas: Float[Tensor, "b *ink h w"],
+    config: CanvasConfig,
+    step: int,
+    generator: torch.Generator,
+    tries: int = 5,
+) -> Strokes:
+    """Random strokes that say nothing but how many they are and how much ink they leave.
+
+    Their middles are uniform on the canvas, their points uniform about them; each drawing's are stretched in one until
+    they leave as much ink as it has (within some per cent; as nearly as stretching can, where it has less or more than
+    such strokes ever leave). Width, opacity and presence stay; colours are those of another drawing.
+
+    Args:
+        strokes: the drawings, points [B, N, P, 2].
+        canvas: the same as ink.
+        config: what they are drawn on.
+        step: of the run.
+        generator: of the randomness, on the CPU.
+        tries: canvases that are drawn on the way.
+    """
+    shape = strokes.points.shape
+    middle = torch.rand((*shape[:2], 1, shape[3]), generator=generator) * 2 - 1
+    around = torch.rand(shape, generator=generator) - 0.5  # within a square of side 1
+    middle, around = (x.to(strokes.points) for x in (middle, around - around.mean(dim=2, keepdim=True)))
+    colour = None if strokes.colour is None else strokes.colour.roll(1, dims=0).detach()
+    plain = replace(strokes.detach(), colour=colour)
+
+    def of(stretch: Float[Tensor, " b"]) -> Strokes:
+        return replace(plain, points=middle + around * stretch[:, None, None, None])
+
+    def ink(stretch: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return config.draw(of(stretch), step).flatten(1).mean(dim=1)
+
+    with torch.no_grad():
+        wanted = canvas.detach().flatten(1).mean(dim=1)
+        low = torch.zeros_like(wanted)
+        high = torch.full_like(wanted, LONGEST)
+        least, most = ink(low) - wanted, ink(high) - wanted  # ink rises with the stretch, ever more slowly
+        stretch = torch.where(least >= 0, low, high)
+        open_ = (least < 0) & (most > 0)
+        for _ in range(tries):
+            # Illinois's false position: each drawing has a bracket of its own.
+            share = (-least / (most - least)).clamp(0.02, 0.98)
+            stretch = torch.where(open_, low + share * (high - low), stretch)
+            miss = ink(stretch) - wanted
+            below = miss < 0
+            low, high = torch.where(below, stretch, low), torch.where(below, high, stretch)
+            least, most = torch.where(below, miss, least / 2), torch.where(below, most / 2, miss)
+        return of(stretch)
