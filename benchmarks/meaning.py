@@ -6,7 +6,7 @@
 
 Three seeds a condition, equally many steps, one thread. Runs stand in out/meaning; what a probe found in a run is
 written to the results as soon as it is known. The vectors of names are name_vectors.npz of the folder that LASCAUX_DATA
-names. The tables of docs/meaning.md are printed at the end.
+names. The means over seeds that docs/meaning.md tells are printed at the end, with their controls.
 """
 
 import argparse
@@ -123,7 +123,7 @@ SHOWN = {  # parts that stand in the table beside a probe's value
 
 
 def tables() -> None:
-    """What docs/meaning.md prints: means over seeds with their interval; the first condition's controls beside them."""
+    """Means over seeds with their interval: of each probe, of some of its parts, and of its controls."""
     done = kept()
     names = [name for name in probes() if name in done[f"{next(iter(CONDITIONS))}, seed 0"]]
     print(f"| probe | measure | {' | '.join(CONDITIONS)} |\n| --- | --- {'| --- ' * len(CONDITIONS)}|")

@@ -26,6 +26,8 @@ def rows(findings: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The findings as lines of a table: what it is, within communities, across them."""
     none = {"value": None, "low": None, "high": None, "n": 0}
     found = [("drawings, read by", estimate(findings["within"]), estimate(findings["zmi"]))]
+    if findings["within_unmet"]["value"] is not None:
+        found.append(("... by those who never meet", estimate(findings["within_unmet"]), estimate(none)))
     found += [
         (f"{name} control", estimate(each["within"]), estimate(each["zmi"]))
         for name, each in findings["controls"].items()

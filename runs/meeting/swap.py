@@ -208,8 +208,8 @@ def across(blocks: Float[Tensor, "p p"], seed: int = 0) -> Estimate:
     the same has none, and is drawn again.
     """
     count = len(blocks)
-    table = blocks.numpy()
     off = ~np.eye(count, dtype=bool)
+    table = np.where(off, blocks.numpy(), 0.0)  # what stands on the diagonal may be no number
     low, high = _interval(lambda weights: _weighted(table, np.outer(weights, weights) * off), count, seed)
     return Estimate(float(table[off].mean()), low, high, count)
 

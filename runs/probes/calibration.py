@@ -88,6 +88,7 @@ def calibration(evidence: Evidence) -> Finding:
         curves,
         over="confidence",
         measure="calibration error",
+        height="how often it was right",
     )
 
 

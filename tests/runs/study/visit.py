@@ -1,5 +1,8 @@
 """A study opened in a browser, as a participant would."""
 
+import csv
+import json
+
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 
@@ -56,3 +59,10 @@ class Visit:
         path = self.folder / download.value.suggested_filename
         download.value.save_as(path)
         return path
+
+
+def scored(found, saved):
+    """The rows of a score's responses.csv by trial, of one sitting's file."""
+    trial = {row["position"]: row["trial"] for row in json.loads(saved.read_text()) if row.get("trial")}
+    with (found.folder / "responses.csv").open(newline="", encoding="utf-8") as file:
+        return {trial[int(row["position"])]: row for row in csv.DictReader(file)}
