@@ -138,10 +138,11 @@ def predicts_people(
     """Rank correlation, over drawings, of how many people were right and how sure somebody else was.
 
     Args:
-        answers: rows of a study's ``responses.csv``, or their like: ``participant``, ``item``, ``correct``, and where
-            they are there ``kind`` (only ``pick`` counts) and ``excluded`` (those are left out).
-        sure: by item, a number that rises with how readable a drawing is thought to be: a stand-in's probability
-            (``read_drawings``), or a receiver's. Items without one, or with NaN, are left out.
+        answers: rows of a study's ``responses.csv``, or their like: ``participant``, ``sketch`` (the drawing; ``item``
+            where there is no such column), ``correct``, and where they are there ``kind`` (only ``pick`` counts) and
+            ``excluded`` (those are left out).
+        sure: by drawing, a number that rises with how readable a drawing is thought to be: a stand-in's probability
+            (``read_drawings``), or a receiver's. Drawings without one, or with NaN, are left out.
         samples: of the bootstrap, which draws people and drawings anew.
         seed: of the bootstrap.
 
@@ -153,9 +154,9 @@ def predicts_people(
         for row in answers
         if row.get("kind", "pick") == "pick"
         and not _true(row.get("excluded", False))
-        and not np.isnan(sure.get(str(row["item"]), np.nan))
+        and not np.isnan(sure.get(_drawing(row), np.nan))
     ]
-    items = sorted({str(row["item"]) for row in kept})
+    items = sorted({_drawing(row) for row in kept})
     people = sorted({str(row["participant"]) for row in kept})
     if len(items) < 3:
         do = "take a study of drawings that the stand-in knows the classes of"
@@ -163,7 +164,7 @@ def predicts_people(
     place, who = ({name: number for number, name in enumerate(names)} for names in (items, people))
     given, right = np.zeros((2, len(people), len(items)))
     for row in kept:
-        cell = who[str(row["participant"])], place[str(row["item"])]
+        cell = who[str(row["participant"])], place[_drawing(row)]
         given[cell] += 1
         right[cell] += _true(row["correct"])
     other = np.array([sure[item] for item in items])
@@ -337,6 +338,11 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+
+
+def _drawing(row: Mapping[str, Any]) -> str:
+    """Which drawing a row is about: of several runs' drawings of one picture, ``item`` would be the same."""
+    return str(row["sketch"] if "sketch" in row else row["item"])
 
 
 def _true(value: object) -> bool:

@@ -60,11 +60,18 @@ def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV that ``table`` wrote, unguarded; OSError, UnicodeDecodeError and csv.Error as they come."""
+    """Rows of a CSV that ``table`` wrote, unguarded; OSError, UnicodeDecodeError and csv.Error as they come.
+
+    Semicolons or tabs between cells are read too: so a spreadsheet saves the file where the comma is the decimal sign.
+    """
     # A cell of the key holds the names of all candidates, so the reader's own limit is too low.
     csv.field_size_limit(2**24)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return [{key: unguarded(cell or "") for key, cell in row.items() if key} for row in csv.DictReader(file)]
+        head = file.readline()
+        file.seek(0)
+        comma = max(",;\t", key=head.count)
+        rows = csv.DictReader(file, delimiter=comma)
+        return [{key: unguarded(cell or "") for key, cell in row.items() if key} for row in rows]
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,21 +151,21 @@ def resampled(
     """
     people, sketches = table.sums.shape
     # A stream each, so that the drawings' draws do not hang on how many people there are.
-    of_people, of_sketches = (np.random.default_rng([seed, number]) for number in (0, 2 if apart else 1))
-    found = []
-    chunk = max(1, min(resamples, _AT_ONCE // max(people, sketches)))
-    for start in range(0, resamples, chunk):
-        many = min(chunk, resamples - start)
-        rows = _weights(of_people, people, many) if over != "sketches" else np.ones((many, people))
-        columns = _weights(of_sketches, sketches, many) if over != "participants" else np.ones((many, sketches))
-        if over == "participants":  # the same with one column, and cheaper
-            top, bottom = rows @ table.sums.sum(1), rows @ table.counts.sum(1)
-        elif over == "sketches":
-            top, bottom = columns @ table.sums.sum(0), columns @ table.counts.sum(0)
-        else:
-            top, bottom = (((rows @ part) * columns).sum(1) for part in (table.sums, table.counts))
-        found.append(np.where(bottom > 0, top, np.nan) / np.where(bottom > 0, bottom, 1))
-    return np.concatenate(found)
+    rows = _weights(seed, 0, people, resamples) if over != "sketches" else None
+    columns = _weights(seed, 2 if apart else 1, sketches, resamples) if over != "participants" else None
+    if columns is None:
+        assert rows is not None
+        top, bottom = rows @ table.sums.sum(1), rows @ table.counts.sum(1)
+    elif rows is None:
+        top, bottom = columns @ table.sums.sum(0), columns @ table.counts.sum(0)
+    else:
+        chunk = max(1, _AT_ONCE // sketches)
+        parts = [
+            [((rows[at : at + chunk] @ part) * columns[at : at + chunk]).sum(1) for at in range(0, resamples, chunk)]
+            for part in (table.sums, table.counts)
+        ]
+        top, bottom = (np.concatenate(part) for part in parts)
+    return np.where(bottom > 0, top, np.nan) / np.where(bottom > 0, bottom, 1)
 
 
 def between(values: NDArray[np.float64]) -> Interval:
@@ -185,9 +186,13 @@ def _three(table: Crossed, seed: int) -> tuple[Interval, Interval, Interval]:
     )
 
 
-def _weights(rng: np.random.Generator, count: int, resamples: int) -> NDArray[np.float64]:
+@lru_cache(maxsize=16)  # one study's tables share their people, and many share how many drawings they have
+def _weights(seed: int, stream: int, count: int, resamples: int) -> NDArray[np.float64]:
     """How often each of ``count`` comes in a resample, [resamples, count]."""
-    return rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    rng = np.random.default_rng([seed, stream])
+    found = rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    found.flags.writeable = False
+    return found
 
 
 def above_chance(right: int, chances: Sequence[float]) -> float:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from markupsafe import Markup
 
 from runs.report._pages import page
-from runs.report.figures import confusion
 from runs.study.drawings import person_svg
 from runs.study.files import plain
 from runs.study.printing import ASKED
@@ -124,13 +122,14 @@ def _data_uri(folder: Path, name: object) -> str:
 
 
 def _confusions(question: Question) -> dict[str, Any]:
-    """People's confusion of classes beside the agents'; a picture of each for few classes, else the commonest pairs."""
+    """People's confusion of classes beside the agents'; whole for few classes, else the commonest pairs."""
     if not question.confusion:
         return {}
     named = [name for pairs in (question.confusion, question.agents_confusion) for a, b, _ in pairs for name in (a, b)]
     classes = sorted(set(named))
     found: dict[str, Any] = {"people": _wrong(question.confusion), "agents": _wrong(question.agents_confusion)}
     if 2 <= len(classes) <= _CLASSES:
+        found["classes"] = [plain(name, 24) for name in classes]
         found["people_matrix"] = _matrix(question.confusion, classes)
         found["agents_matrix"] = _matrix(question.agents_confusion, classes)
     return found
@@ -140,14 +139,16 @@ def _wrong(pairs: Pairs) -> list[tuple[str, str, int]]:
     return [(plain(a, 40), plain(b, 40), count) for a, b, count in pairs if a != b][:10]
 
 
-def _matrix(pairs: Pairs, classes: list[str]) -> str:
+def _matrix(pairs: Pairs, classes: list[str]) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Rows of classes meant: the name, and for each class how often it was taken, with its part of the row."""
     if not pairs:
-        return ""
-    at = {name: number for number, name in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    for meant, taken, count in pairs:
-        counts[at[meant], at[taken]] += count
-    return confusion(counts, [plain(name, 24) for name in classes])
+        return []
+    counts = {(meant, taken): count for meant, taken, count in pairs}
+    found = []
+    for meant in classes:
+        row = [counts.get((meant, taken), 0) for taken in classes]
+        found.append((plain(meant, 24), [(count, count / max(1, sum(row))) for count in row]))
+    return found
 
 
 def _names(rows: Sequence[Row]) -> list[tuple[str, str, str, int]]:

@@ -108,7 +108,7 @@ def score(
     study = read_study(folder)
     rows_by_trial = read_key(Path(key) if key is not None else key_beside(folder), study)
     target = Path(out) if out is not None else key_beside(folder).with_name(folder.absolute().name + "-scores")
-    classes = sorted({row.target_class for row in rows_by_trial.values() if row.target_class})
+    classes = sorted({name for row in rows_by_trial.values() for name in (row.target_class, *row.classes) if name})
     namer = _namer(classes, synonyms, [target / "names.csv"], [coded] if coded is not None else [])
     scores: StandIns = {}
     for each in stand_ins:

@@ -1,8 +1,10 @@
 """Studies and people's answers as data, without an export: for what is scored, and how fast."""
 
 import json
+import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from runs.study import score
 from runs.study.files import read_table, table
 from runs.study.key import KEY_COLUMNS
 from runs.study.layout import FORMAT, study_id
+from runs.study.serving import StudyServer
 
 QUIET = "A participant who misses at least one of the attention checks is left out."
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><path d="M8 {y} L56 {z}" stroke="black"/></svg>'
@@ -208,3 +211,19 @@ def _list(words: Sequence[str]) -> str:
 def _files(trial: dict[str, Any]) -> list[str]:
     names = [trial["stimulus"], trial["photo"], *trial["choices"]]
     return [name for name in names if name and name.startswith("stimuli/")]
+
+
+@contextmanager
+def open_server(study: Any, answers: Path, **options: Any) -> Iterator[Any]:
+    """A study served in a thread; what it told is in ``lines``."""
+    lines: list[str] = []
+    server = StudyServer(study.path, answers, port=0, told=lines.append, **options)
+    server.lines = lines
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

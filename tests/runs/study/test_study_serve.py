@@ -4,9 +4,7 @@ import errno
 import http.client
 import json
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from raster import InputError
 from runs.study import serving
 from runs.study.serving import SAVE_META, StudyServer
+from tests.runs.study.rooms import open_server
 
 
 @pytest.fixture(scope="module")
@@ -24,21 +23,6 @@ def study(world, tmp_path_factory):
     (made.path / "stimuli" / "notes.txt").write_text("notes")
     (made.path / "stimuli" / "link.png").symlink_to(made.key)
     return made
-
-
-@contextmanager
-def open_server(study, answers, **options):
-    lines = []
-    server = StudyServer(study.path, answers, port=0, told=lines.append, **options)
-    server.lines = lines
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
