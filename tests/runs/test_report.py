@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -153,20 +154,22 @@ def test_the_summary_has_the_prefix_curve_that_was_asked_for(finished: Run) -> N
 def test_the_summary_has_the_judge_s_view_where_it_was_asked(
     small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import runs.summary
     from runs.evidence import Finding
+    from runs.probes import probes
+    from runs.probes._registry import _PROBES
 
     judged: list[str] = []
 
     def stand_in(evidence: Any) -> Finding:
         judged.append(f"{evidence.split} {evidence.game.label}")
-        return Finding(0.5, 0.4, 0.6, evidence.n, 0.2, {"untrained": 0.2, "shuffled": 0.1, "chance": 0.2})
+        baselines = {"untrained": 0.2, "shuffled": 0.1, "random": 0.1, "chance": 0.2}
+        return Finding(0.5, 0.4, 0.6, evidence.n, 0.2, baselines)
 
-    monkeypatch.setattr(runs.summary, "iconicity", stand_in)
+    monkeypatch.setitem(_PROBES, "iconicity", replace(probes()["iconicity"], ask=stand_in))
     config = small(probes=["rate", "iconicity"], train={"steps": 2})
     launch(config, tmp_path / "run", progress=False, device="cpu")
     summary = read_json(tmp_path / "run/summary.json")
-    assert judged == ["test same", "test class"]  # the test split once
+    assert judged == ["validation class", "test same", "test class"]  # the test split once
     assert summary["iconicity"] == summary["same"]["iconicity"] == 0.5
     assert summary["iconicity_untrained"] == 0.2
 

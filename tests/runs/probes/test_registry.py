@@ -121,7 +121,9 @@ def test_needs_fail_where_it_is_missing(untrained: Run) -> None:
         sets=None,
         splits={"test": SimpleNamespace(shown=torch.ones(3, dtype=torch.bool))},
     )
-    one = SimpleNamespace(sender=SimpleNamespace(strokes=SimpleNamespace(count=1)))
+    one = SimpleNamespace(
+        sender=SimpleNamespace(strokes=SimpleNamespace(count=1)), measure=SimpleNamespace(word_vectors=None)
+    )
     run: Any = SimpleNamespace(gallery=gallery, config=one)
     part: Any = SimpleNamespace(targets=SimpleNamespace(kind="several"))
     for need, lack in NEEDS.items():
