@@ -47,12 +47,13 @@ class Case:
         shape = (self.sketches, self.canvas, self.canvas)
         upstream = torch.randn(shape, generator=torch.Generator().manual_seed(1))
         leaf = self.points().requires_grad_()
-        parts = list(range(0, self.sketches, at_once or self.sketches))
+        parts = [slice(start, start + at_once) for start in range(0, self.sketches, at_once)] if at_once else []
 
         def call() -> object:
             leaf.grad = None
-            for start in parts:
-                part = slice(start, start + (at_once or self.sketches))
+            if not parts:
+                self.draw(way, leaf).backward(upstream)
+            for part in parts:
                 self.draw(way, leaf[part]).backward(upstream[part])
             return leaf.grad
 

@@ -16,7 +16,7 @@ from _cases import HERE, Case, about, milliseconds, spread, write
 from matplotlib.axes import Axes
 
 from raster import Strokes, rasterise
-from raster.curves import flatten, pieces_for
+from raster.curves import flatten, steps_for
 
 DOCS = HERE.parent / "docs"
 mpl.rcParams.update({"svg.hashsalt": "raster", "font.size": 8, "svg.fonttype": "none"})
@@ -117,7 +117,7 @@ def accuracy() -> dict[str, Any]:
                 {
                     "tolerance": tolerance,
                     "reach": reach,
-                    "pieces": pieces_for(strokes, (5e-4) ** 0.5 * 64, 128, tolerance)[0],
+                    "pieces": steps_for(strokes, (5e-4) ** 0.5 * 64, 128, tolerance)[0],
                     "ink off by at most": float(f"{(drawn - exact).abs().max():.3g}"),
                     "ms": spread([milliseconds(both, time.process_time, 5) for _ in range(5)]),
                 }

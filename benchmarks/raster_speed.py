@@ -26,7 +26,7 @@ from numba import njit  # noqa: E402
 from raster import Strokes, rasterise  # noqa: E402
 from raster.drawing import LOSSLESS  # noqa: E402
 
-#: The issue's four: thin lines, cubics, many small canvases, a wide line (sigma of 10 pixels).
+#: Thin lines, cubics, many small canvases, a wide line (sigma of 10 pixels).
 AGAINST = {
     "lines, 128 px": (Case("line", 128, 32, 20), ("cpu", "tile")),
     "cubics, 128 px": (Case("cubic", 128, 32, 20), ("cpu", "tile")),

@@ -95,7 +95,7 @@ def measure(config: Config, pools: int, sheet: Path | None = None) -> dict[str, 
         learner.step()
     row: dict[str, Any] = {"steps": run.step, "cpu_seconds": round(time.process_time() - began, 1)}
     means = learner.flush()
-    row |= {f"train: {part.label}": round(means[f"rate/{part.label}"], 4) for part in run.game.parts}
+    row |= {f"train: {part.label}": round(means.get(f"rate/{part.label}", means["rate"]), 4) for part in run.game.parts}
     for split in ("validation", "validation/unseen-artist", "validation/unseen-class"):
         for part in run.game.parts:
             evidence = gather(run, part, split, pools)

@@ -1,6 +1,7 @@
 """Pixels to features: trunks and their cache, a small learned convnet, likeness."""
 
 from perception.cache import FeatureCache, cache_folder
+from perception.classifier import Classifier, classify, labels_named
 from perception.config import (
     ConvnetTrunk,
     FrozenTrunk,
@@ -19,9 +20,10 @@ from perception.config import (
 from perception.convnet import Convnet
 from perception.likeness import likeness
 from perception.mlp import Mlp
-from perception.trunk import Trunk, Trunks, build_learned, build_trunk, classify
+from perception.trunk import Trunk, Trunks, build_learned, build_trunk, resize
 
 __all__ = [
+    "Classifier",
     "Convnet",
     "ConvnetTrunk",
     "FeatureCache",
@@ -42,7 +44,9 @@ __all__ = [
     "cache_folder",
     "classify",
     "is_learned",
+    "labels_named",
     "likeness",
     "numbered",
+    "resize",
     "uses_judge",
 ]

@@ -276,25 +276,3 @@ class Trunks:
     def passes(self) -> int:
         """Pictures that have gone through any of them so far."""
         return sum(trunk.passes for trunk in self._built.values())
-
-
-def classify(
-    rgb: Float[Tensor, "b 3 h w"], name: str = "packaged", size: int | None = None
-) -> Float[Tensor, "b classes"]:
-    """ImageNet logits of whole pictures in [0, 1], by the network `packaged` or `judge` with its classifier.
-
-    Pictures are resized to `size` pixels a side (default: what the network was trained on, 224 and 260). Built anew at
-    each call: meant for checks, not for loops.
-    """
-    if name not in weights.PACKAGES:
-        raise InputError(f"only {' and '.join(weights.PACKAGES)} come with a classifier, not {name!r}")
-    config = TimmTrunk(name=name)
-    net = weights.full_network(config.architecture)
-    state = weights.state_for(config)
-    assert state is not None
-    net.load_state_dict(state)
-    net.eval().to(rgb.device)
-    mean = rgb.new_tensor(weights.LITE_MEAN).view(3, 1, 1)
-    std = rgb.new_tensor(weights.LITE_STD).view(3, 1, 1)
-    with torch.no_grad():
-        return net((resize(rgb, size or weights.PACKAGES[name].size) - mean) / std)

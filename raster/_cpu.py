@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from raster._pool import spread
+from raster._pool import Stage, spread
 from raster.reference import TENT
 
 _COMPOSE = {"softor": 0, "over": 1, "max": 2, "sum": 3}
@@ -20,7 +20,7 @@ _ENDS = {"gaussian": 87.0, "linear": TENT, "hard": 1.0}
 
 
 @cache
-def _kernels(name: str = "kernels") -> ModuleType:
+def kernels(name: str = "kernels") -> ModuleType:
     """Numba and the kernels, imported when first needed: that takes a second, and compiling them some ten."""
     logging.getLogger(__name__).info("loading the raster's CPU %s; compiled once, then kept on disk", name)
     return import_module(f"raster._cpu_{name}")
@@ -39,7 +39,7 @@ def forward(
 ) -> tuple[Tensor, Tensor]:
     """See ``raster._op``."""
     batch, count = inverse_sigma2.shape
-    last, geometry, tensors = _prepared(
+    last, geometry, tensors, prepare = _prepared(
         vertices, inverse_sigma2, weight, cover, height, width, min(cut, _ENDS[response]), tiles=vertices.shape[2] > 2
     )
     shape = (batch, tensors[1].shape[2], height, width)
@@ -47,18 +47,14 @@ def forward(
     if compose in ("softor", "max"):
         kept = vertices.new_empty(shape, dtype=torch.int32 if compose == "max" else torch.float32)
     left, winner = _kept(kept, compose, batch)
-    kernels = _kernels(_room(vertices))
-    spread(
-        kernels.forward,
-        batch * -(-height // _kernels().STRIP),
+    how = (_COMPOSE[compose], _RESPONSE[response], last, max(1, vertices.shape[2] - 1))
+    draw = Stage(
+        kernels(_room(vertices)).forward,
+        -(-height // kernels().STRIP),
         batch * count * geometry[0].shape[3] * height,
-        *(_COMPOSE[compose], _RESPONSE[response], last, max(1, vertices.shape[2] - 1)),
-        *geometry,
-        *tensors,
-        *_arrays(picture),
-        left,
-        winner,
+        (*how, *geometry, *tensors, *_arrays(picture), left, winner),
     )
+    spread(batch, prepare, draw)
     return picture, kept
 
 
@@ -77,16 +73,16 @@ def backward(
     batch, channels, height, width = upstream.shape
     count, corners = vertices.shape[1:3]
     over = compose == "over"
-    last, geometry, tensors = _prepared(
+    last, geometry, tensors, prepare = _prepared(
         vertices, inverse_sigma2, weight, cover, height, width, min(cut, _ENDS[response]), tiles=over or corners > 2
     )
     # Margins, so that blocks and tiles may hang over the edges.
     margins = (batch, channels, -(-height // 8) * 8, -(-width // 8) * 8 + 8)
     wide = np.empty(margins, np.float32)
     owner = np.empty(margins if compose == "max" else (batch, 0, 0, 0), np.int32)
-    rows = batch * channels * margins[2]
-    kept_arrays = _kept(kept, compose, batch)
-    spread(_kernels().widen, rows, rows, _COMPOSE[compose], *_arrays(upstream), *kept_arrays, wide, owner)
+    rows = channels * margins[2]
+    given = (_COMPOSE[compose], *_arrays(upstream), *_kept(kept, compose, batch), wide, owner)
+    widen = Stage(kernels().widen, rows, batch * rows, given)
     results = [
         torch.empty_like(vertices),
         torch.empty_like(inverse_sigma2),
@@ -96,20 +92,12 @@ def backward(
     how = (_RESPONSE[response], last, max(1, corners - 1))
     work = 2 * batch * count * max(1, corners - 1) * height
     if over:
+        spread(batch, prepare, widen)
         _backward_over(how, work, geometry, tensors, wide, results)
     else:
-        spread(
-            _kernels(_room(vertices)).backward,
-            batch * count,
-            work,
-            *(_COMPOSE[compose], *how),
-            *geometry,
-            *tensors[:2],
-            margins[3],
-            _flat(wide),
-            _flat(owner),
-            *_arrays(*results[:3]),
-        )
+        given = (*tensors[:2], margins[3], _flat(wide), _flat(owner), *_arrays(*results[:3]))
+        kernel = kernels(_room(vertices)).backward
+        spread(batch, prepare, widen, Stage(kernel, count, work, (_COMPOSE[compose], *how, *geometry, *given)))
     to_vertices, to_inverse, to_weight, to_cover = results
     return to_vertices, to_inverse, vertices.new_empty((batch, 0)) if weight is None else to_weight, to_cover
 
@@ -118,27 +106,18 @@ def _backward_over(
     how: tuple[Any, ...], work: int, geometry: list[Any], tensors: list[Any], wide: Any, results: list[Tensor]
 ) -> None:
     """Fills the results, strip by strip: a strip's part has a row for each stroke that touches it."""
-    kernels, box = _kernels("over"), geometry[2]
+    over, box = kernels("over"), geometry[2]
     batch, _, height, _ = wide.shape
-    strips = -(-height // _kernels().STRIP)
+    strips = -(-height // kernels().STRIP)
     touched = np.empty((batch, strips), np.int64)
-    kernels.count(box, touched)
+    over.count(box, touched)
     begins = np.concatenate([[0], touched.ravel().cumsum()])
     rows, (_, _, corners, _), channels = int(begins[-1]), results[0].shape, wide.shape[1]
     parts = begins, np.zeros((rows, corners, 2), np.float32), np.zeros((rows, 2 + channels), np.float32)
-    spread(
-        kernels.backward,
-        batch * strips,
-        work,
-        *how,
-        *geometry,
-        *tensors,
-        wide.shape[3],
-        _flat(wide),
-        *parts,
-    )
+    given = (*how, *geometry, *tensors, wide.shape[3], _flat(wide), *parts)
     to_vertices, to_inverse, to_weight, to_cover = _arrays(*results)
-    spread(kernels.gather, batch, work, box, tensors[0], *parts, to_vertices, to_inverse, to_cover, to_weight)
+    collect = (box, tensors[0], *parts, to_vertices, to_inverse, to_cover, to_weight)
+    spread(batch, Stage(over.backward, strips, work, given), Stage(over.gather, 1, work, collect))
 
 
 def _room(vertices: Tensor) -> str:
@@ -154,8 +133,10 @@ def _prepared(
     width: int,
     cut: float,
     tiles: bool,
-) -> tuple[Any, list[Any], list[Any]]:
-    """The cut as kernels want it; what they compute once a stroke; and (inverse_sigma2, weight, cover)."""
+) -> tuple[Any, list[Any], list[Any], Stage]:
+    """The cut as kernels want it; room for what they compute once a stroke, and the stage that does; and
+    (inverse_sigma2, weight, cover).
+    """
     batch, count, corners, _ = vertices.shape
     inverse = _arrays(inverse_sigma2)[0]
     tensors = [
@@ -170,16 +151,8 @@ def _prepared(
         np.empty((batch, count), np.float32),
         np.empty((batch, count, 4), np.int32),
     ]
-    spread(
-        _kernels().prepare,
-        batch * count,
-        batch * count * corners,
-        *_arrays(vertices),
-        *tensors,
-        *(cut, height, width),
-        *geometry,
-    )
-    return np.float32(cut), geometry, tensors
+    given = (*_arrays(vertices), *tensors, cut, height, width, *geometry)
+    return np.float32(cut), geometry, tensors, Stage(kernels().prepare, count, batch * count * corners, given)
 
 
 def _flat(planes: Any) -> Any:
@@ -195,4 +168,4 @@ def _kept(kept: Tensor, compose: str, batch: int) -> tuple[Any, Any]:
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:
-    return [tensor.detach().numpy() for tensor in tensors]
+    return [(tensor.detach() if tensor.requires_grad else tensor).numpy() for tensor in tensors]

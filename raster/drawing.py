@@ -10,7 +10,7 @@ import torch
 
 from raster import _op, reference
 from raster._check import check_values, check_words
-from raster.curves import STRAIGHT, flatten, pieces_for
+from raster.curves import STRAIGHT, flatten, steps_for
 from raster.engines import engine_for
 from raster.errors import InputError
 from raster.shapes import Float, Tensor
@@ -103,7 +103,7 @@ def _draw(
     corners = strokes.points
     if strokes.kind not in STRAIGHT:
         sigma = inverse.detach().rsqrt().reshape(*batch, count)
-        corners = flatten(strokes, *pieces_for(strokes, sigma, short, tolerance))
+        corners = flatten(strokes, *steps_for(strokes, sigma, short, tolerance))
     vertices = _shaped(to_pixels(corners, size), sketches, count, *corners.shape[-2:])
     weight, cover = _amounts(strokes, compose, upon=background is not None)
     weight = None if weight is None else weight.to(points).reshape(sketches, count, weight.shape[-1])
@@ -147,8 +147,8 @@ def to_pixels(points: Float[Tensor, "*any d"], size: Sequence[int]) -> Float[Ten
     """Canvas coordinates to pixel coordinates, where the pixel of row i and column j has its centre at (j, i)."""
     short = min(size)
     # x = (j + 0.5) * 2 / short - width / short, solved for j.
-    if min(size) == max(size):
-        return points * (short / 2) + (short - 1) / 2
+    if min(size) == max(size):  # one operation, for autograd takes a step back for each
+        return torch.add(torch.tensor((short - 1) / 2, dtype=points.dtype), points, alpha=short / 2)
     # Filled, not copied, so that no GPU is waited for.
     shift = torch.empty(len(size), dtype=points.dtype, device=points.device)
     for axis, length in enumerate(reversed(size)):

@@ -9,7 +9,7 @@ from raster.errors import InputError
 
 ENGINES = ("auto", "gpu", "cpu", "tile", "reference")
 #: Looked for, not imported: that takes a second and is left to the first canvas.
-_NUMBA = find_spec("numba") is not None
+NUMBA = find_spec("numba") is not None
 _TRITON = find_spec("triton") is not None
 
 
@@ -63,5 +63,5 @@ def _obstacle(engine: str, device: torch.device, dtype: torch.dtype, dimensions:
     if dtype == torch.float64:
         return "the kernels are float32, the strokes float64"
     if engine == "cpu":
-        return "" if _NUMBA else "numba is not installed"
+        return "" if NUMBA else "numba is not installed"
     return "" if _TRITON else "Triton is not installed"

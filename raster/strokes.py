@@ -1,7 +1,7 @@
 """Strokes: plain data between the rooms."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ KINDS = {
 }
 #: How a Catmull-Rom spline's knots are spaced: by distance to the power 0, 1/2 or 1.
 KNOTS = {"uniform": 0.0, "centripetal": 0.5, "chordal": 1.0}
+_TENSORS = ("points", "sigma2", "width", "opacity", "colour", "presence")
 
 
 def _fits(kind: str, points: int) -> bool:
@@ -115,7 +116,7 @@ class Strokes:
 
     def _tensors(self) -> dict[str, Tensor]:
         """The tensors that are there, by name."""
-        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        found = {name: getattr(self, name) for name in _TENSORS}  # by name: dataclasses.fields() takes as long as an op
         return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Strokes":

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runs.config import Config
     from runs.envs import env_from
+    from runs.meeting import meet
     from runs.run import Run
     from runs.start import launch, load
 
-__all__ = ["Config", "Run", "env_from", "launch", "load"]
+__all__ = ["Config", "Run", "env_from", "launch", "load", "meet"]
 
 _HOMES = {
     "Config": "runs.config",
@@ -21,6 +22,7 @@ _HOMES = {
     "env_from": "runs.envs",
     "launch": "runs.start",
     "load": "runs.start",
+    "meet": "runs.meeting",
 }
 
 

@@ -93,6 +93,11 @@ class MeasureConfig(BaseModel):
     and fastText have it), or a CLIP that reads them, ``{kind: open_clip}``."""
     word_vectors_key: str | None = None
     """Which array of an .npz of vectors; the first beside ``names`` if left out."""
+    elsewhere: PicturesConfig | None = None
+    """Other pictures that agents are taken to at the end, for the probe ``generalisation``: ``{kind: folder,
+    path: DIR}`` or any other kind. All of them count as new; of each class ten at most."""
+    clip: OpenClipTrunk | None = None
+    """A CLIP that stands in for people who name drawings, for the probe ``standins``: ``{kind: open_clip}``."""
 
 
 class Config(BaseModel):

@@ -89,11 +89,11 @@ class Evidence:
         with torch.no_grad():
             for number, play in enumerate(self.plays):
                 pair = self.run.pair(*self.pairs[number])
-                found.append(pair.guess(canvases(number, play), self._looked[number], play.round.pool_of))
+                found.append(pair.guess(canvases(number, play), self.looked[number], play.round.pool_of))
         return found
 
     @cached_property
-    def _looked(self) -> list[Float[Tensor, "g k *places d"]]:
+    def looked(self) -> list[Float[Tensor, "g k *places d"]]:
         """Each pool's candidates as its receiver sees them: looked at once, for all controls."""
         with torch.no_grad():
             return [
@@ -135,7 +135,7 @@ class Evidence:
         """The receivers' scores under each control, pool by pool."""
         run, ceiling = self.run, []
         with torch.no_grad():
-            for play, pair, photos in zip(self.plays, self.pairs, self._looked, strict=True):
+            for play, pair, photos in zip(self.plays, self.pairs, self.looked, strict=True):
                 round = play.round
                 ceiling.append(run.pair(*pair).guess_photo(play.photo, photos, round.pool_of, round.generator()))
         controls: tuple[Control, ...] = ("blank", "shuffled", "untrained", "random")

@@ -60,6 +60,7 @@ class Finding:
         over: what the curves' x is ("strokes", "step").
         pictures: drawings to show.
         measure: what ``value`` is, in words for an axis ("rate", "rank correlation").
+        height: what the curves' y is, where it is another thing.
     """
 
     value: float
@@ -74,6 +75,7 @@ class Finding:
     over: str = ""
     pictures: list[Drawn] = field(default_factory=list)
     measure: str = "rate"
+    height: str = ""
 
 
 def plain(finding: Finding) -> dict[str, Any]:

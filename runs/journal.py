@@ -1,14 +1,13 @@
 """What a run writes down while it goes: plays as ids and strokes, curves and pictures for TensorBoard."""
 
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from games import Course, Play
 from raster import on_paper
+from runs.board import Board
 from runs.drawings import written
 from runs.folder import append_line
 from runs.run import Run
@@ -82,33 +81,12 @@ def _rounded(values: torch.Tensor, digits: int) -> Any:
     return values.detach().double().cpu().numpy().round(digits).tolist()
 
 
-def _until_the_next_second(folder: Path) -> None:
-    """Wait, a second at most, until a file of events that is begun now comes after those that are there.
-
-    TensorBoard reads them in the order of their names: the second, and then a number that is read as a word, so that of
-    two files of one second the 10th comes before the 9th and is passed over.
-    """
-    seconds = [int(each.name.split(".")[3]) for each in folder.glob("events.out.tfevents.[0-9]*")]
-    wait = max(seconds, default=0) + 1 - time.time()
-    if 0 < wait <= 1:
-        time.sleep(wait)
-
-
-class Journal:
+class Journal(Board):
     """The writer of one run's plays and TensorBoard events."""
 
-    def __init__(self, run: Run, purge_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # seconds to import
-
+    def __init__(self, run: Run, resumed: int | None) -> None:
+        super().__init__(run.folder, resumed)
         self.run = run
-        _until_the_next_second(run.folder.path)
-        self.writer: SummaryWriter = SummaryWriter(str(run.folder.path), purge_step=purge_step)
-
-    def scalars(self, split: str, line: dict[str, Any]) -> None:
-        """One metrics line as TensorBoard curves, tagged split/metric."""
-        for key, value in line.items():
-            if isinstance(value, float):
-                self.writer.add_scalar(f"{split}/{key}", value, line["step"])
 
     def plays(self, step: int, records: list[Record]) -> None:
         """Write plays to the journal of their split."""
@@ -120,16 +98,12 @@ class Journal:
         """The fixed grid of each game: the first games of its first record, photo over sketch over guess."""
         first = {record.game: record.play for record in reversed(records)}
         for game, play in first.items():
-            self.writer.add_image(f"validation/{game}", grid(self.run, play), step)
+            self.image(f"validation/{game}", grid(self.run, play), step)
 
-    def text(self, name: str, text: str) -> None:
-        """A text for TensorBoard, verbatim."""
-        self.writer.add_text(name, "    " + text.replace("\n", "\n    "))
-
-    def hparams(self, summary: dict[str, Any]) -> None:
-        """The run's place in TensorBoard's table of hyper-parameters (the same keys for every run)."""
+    def summary(self, found: dict[str, Any]) -> None:
+        """The run's place in TensorBoard's table of hyper-parameters."""
         config = self.run.config
-        asked = {
+        asked: dict[str, str | int] = {
             "name": config.name,
             "seed": config.seed,
             "game": self.run.game.label,
@@ -138,12 +112,7 @@ class Journal:
             "steps": config.train.steps,
         }
         keys = ("rate", "untrained", "ceiling", "mse", "AP_inf")
-        metrics = {f"test/{key}": float(summary[key]) for key in keys if key in summary}
-        self.writer.add_hparams(asked, metrics, run_name=".")
-
-    def close(self) -> None:
-        """Flush and close."""
-        self.writer.close()
+        self.hparams(asked, {key: float(found[key]) for key in keys if key in found})
 
 
 def grid(run: Run, play: Play) -> torch.Tensor:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from games.pictures import PicturesConfig
 from raster.errors import InputError
 from runs.config import Config
 from runs.evidence import gather
@@ -69,7 +72,12 @@ def probed(run: Run, name: str, found: Found) -> Probed:
 
 
 def open_and_probe(
-    folder: Folder, names: Sequence[str], device: str = "cpu", vectors: Path | None = None, alone: bool = True
+    folder: Folder,
+    names: Sequence[str],
+    device: str = "cpu",
+    vectors: Path | None = None,
+    alone: bool = True,
+    elsewhere: str | None = None,
 ) -> Probed:
     """Open a run and ask it.
 
@@ -79,19 +87,36 @@ def open_and_probe(
         device: where to compute.
         vectors: a file of word vectors, in the place of the one that its config names, if any.
         alone: a probe that cannot be asked is an error; beside other runs it is refused, and the rest stands.
+        elsewhere: other pictures, for ``generalisation``: a folder of theirs, or the word of their kind.
 
     Raises:
         InputError: the run cannot be opened; no probe is named, or ``alone`` and one cannot be asked.
     """
     run = load(folder.path, device)
     config = run.config
-    if vectors is not None:
-        measuring = config.measure.model_copy(update={"word_vectors": str(vectors)})
-        run.config = config.model_copy(update={"measure": measuring})
+    told: dict[str, Any] = {} if vectors is None else {"word_vectors": str(vectors)}
+    if elsewhere is not None:
+        told["elsewhere"] = pictures_named(elsewhere)
+    run.config = config.model_copy(update={"measure": config.measure.model_copy(update=told)})
     if not names and not run.game.describes:
         raise InputError("the run's config names no probe", folder, "say which, such as --names rate,prefix")
     found = measure(run, names) if alone else measure_what_fits(run, names)
     return probed(run, str(folder), found)
+
+
+def pictures_named(word: str) -> PicturesConfig:
+    """The pictures in a folder (a sub-folder a class), or of a kind that needs nothing said: ``emoji``, ``digits``.
+
+    Raises:
+        InputError: neither.
+    """
+    raw = {"kind": "folder", "path": word} if Path(word).is_dir() else {"kind": word}
+    try:
+        found: PicturesConfig = TypeAdapter(PicturesConfig).validate_python(raw)
+    except ValidationError as error:
+        do = "give a folder with a sub-folder a class, or a kind such as emoji, digits or cifar10"
+        raise InputError(f"no pictures {word!r}", "--elsewhere", do) from error
+    return found
 
 
 def as_data(runs: Sequence[Probed], together: "Sequence[Pooled]") -> dict[str, Any]:

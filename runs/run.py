@@ -100,7 +100,7 @@ def assemble(
     trunks = Trunks(device)
     gallery = load_gallery(config.pictures, trunks, FeatureCache.of_user(), device, data_root)
     _room_for_all(config, gallery)
-    _prepare(config, gallery)
+    prepare(config, gallery)
     community = build_community(config, gallery, trunks, config.seed)
     return Run(config, Folder(path), gallery, trunks, community, fallback=fallback)
 
@@ -112,7 +112,7 @@ def _room_for_all(config: Config, gallery: Gallery) -> None:
         raise InputError(told, "describer.slots", "give it as many, or make scenes of fewer (pictures.world.most)")
 
 
-def _prepare(config: Config, gallery: Gallery) -> None:
+def prepare(config: Config, gallery: Gallery) -> None:
     """Compute the photo features of all who will ask for them, in one pass of each photo through each trunk."""
     wanted: dict[FrozenTrunk, set[int]] = {}
     asked = [pair for each in config.all_biases for pair in each.reads()]

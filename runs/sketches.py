@@ -149,10 +149,10 @@ class Sketches:
             if control == "shuffled":
                 self._looks[control] = self.looks("drawings")[torch.cat(self._another)]
             elif control == "blank":
-                one = self._judged([on_paper(self.canvases("blank")[0][:1]).float()])
+                one = self.judged([on_paper(self.canvases("blank")[0][:1]).float()])
                 self._looks[control] = one[torch.zeros(sum(self.sizes), dtype=torch.long)]
             else:
-                self._looks[control] = self._judged([on_paper(each).float() for each in self.canvases(control)])
+                self._looks[control] = self.judged([on_paper(each).float() for each in self.canvases(control)])
         return self._looks[control]
 
     @cached_property
@@ -160,10 +160,10 @@ class Sketches:
         """What the judge sees of the photo that each sender was shown; of each photo once."""
         index, place = self.shown.unique(return_inverse=True)
         gallery = self._evidence.run.gallery
-        seen = self._judged([gallery.view(some).pixels() for some in index.split(CHUNK)])
+        seen = self.judged([gallery.view(some).pixels() for some in index.split(CHUNK)])
         return seen[place]
 
-    def _judged(self, pictures: Sequence[Float[Tensor, "b 3 h w"]]) -> Looks:
+    def judged(self, pictures: Sequence[Float[Tensor, "b 3 h w"]]) -> Looks:
         """What the judge sees of RGB pictures in [0, 1], on the CPU."""
         trunk = self._evidence.run.trunks[JUDGE]
         found = []

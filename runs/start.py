@@ -89,7 +89,7 @@ def launch(
     write_json(folder.env, environment(run, learner.executor, plugins))
     write_json(folder.pictures, _pictures(run))
     _status(folder, "running", run)
-    journal = Journal(run, purge_step=run.step + 1 if found is not None else 0)
+    journal = Journal(run, run.step if found is not None else None)
     shown = Progress(config.train.steps, enabled=progress, start=run.step)
     try:
         shown.say(
@@ -112,7 +112,7 @@ def launch(
         summary = summarise(run, journal)
         # The whole way, pictures and measuring included; of earlier sittings only the steps.
         summary["minutes"] = round((before + time.perf_counter() - began) / 60, 2)
-        journal.hparams(summary)
+        journal.summary(summary)
         write_json(folder.summary, summary)
         _status(folder, "finished", run)
         journal.close()
@@ -139,11 +139,11 @@ def load(path: Path | str, device: str = "cpu") -> Run:
     weights, step = checkpoint.load_weights(folder.checkpoints / "last.safetensors")
     checkpoint.put(run.community, weights, folder.checkpoints / "last.safetensors")
     run.step = step
-    _settle(run, folder)
+    settle_community(run, folder)
     return run
 
 
-def _settle(run: Run, folder: Folder) -> None:
+def settle_community(run: Run, folder: Folder) -> None:
     """Who is there and whom they meet, as it was when the run was last saved, where that can have changed."""
     config = run.config.community
     if not (config.events or config.vacant or config.schedule):

@@ -1,6 +1,6 @@
 """The end of a run: every rate with its controls, on pictures that nobody learned from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -67,6 +67,11 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
         "fallback": run.fallback,
         "splits": splits,
     }
+
+
+def hardest(parts: Sequence[Referential]) -> Referential:
+    """The part of a game that would be its headline."""
+    return min(parts, key=lambda part: rank(part.label))
 
 
 def _measured(evidence: Evidence, whole: Finding) -> dict[str, Any]:

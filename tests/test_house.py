@@ -52,6 +52,7 @@ GUARDED = {
     ("raster/shapes.py", "jaxtyping"): "shapes are transparent where it is missing",
     ("perception/_open_clip.py", "open_clip"): "the extra clip; without it one line says what to install",
     ("games/envs/__init__.py", "pettingzoo"): "the extra rl; without it one line says what to install",
+    ("runs/study/browser.py", "playwright"): "drives a simulated study; without it one line says what to install",
     ("games/envs/parallel.py", "pettingzoo"): "imported by the line above only",
 }
 

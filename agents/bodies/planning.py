@@ -21,7 +21,7 @@ from agents.bodies.body import Body
 from agents.bodies.hand import kept, length, pen_of
 from agents.bodies.machine import Machine
 from raster import InputError, Strokes
-from raster.curves import flatten, pieces_for
+from raster.curves import flatten, pieces_for, steps_for
 from raster.shapes import Float, Tensor
 
 #: Vertices of curves that are made at a time.
@@ -144,8 +144,7 @@ def _lines(strokes: Strokes, tolerance: float) -> list[Line]:
         pieces, _ = pieces_for(on_page.select(slice(first, first + 1)), 1.0, 2, tolerance)
         many = max(1, _AT_ONCE // (pieces * strokes.points.shape[-2]))
         some = on_page.select(slice(first, first + many))
-        pieces, each = pieces_for(some, 1.0, 2, tolerance)
-        drawn: Float[Tensor, "some v 2"] = flatten(some, pieces, each)
+        drawn: Float[Tensor, "some v 2"] = flatten(some, *steps_for(some, 1.0, 2, tolerance))
         found += [_without_repeats(line) for line in drawn.numpy()]
         first += many
     return found

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from runs.cli import _bias, _config, _corpus, _draw, _pictures, _plot, _runs, _scenes, _study, _trace
+from runs.cli import _bias, _config, _corpus, _draw, _meet, _pictures, _plot, _runs, _scenes, _study, _trace
 from runs.cli._errors import told
 
 _DEBUG = "--debug"
@@ -73,6 +73,7 @@ app.command("draw")(_draw.draw)
 app.command("report")(_runs.report)
 app.command("probe")(_runs.probe)
 app.command("corpus")(_corpus.corpus)
+app.command("meet")(_meet.meet)
 app.command("trace")(_trace.trace)
 app.add_typer(_study.app, name="study")
 app.command("presets")(_config.presets)

@@ -82,6 +82,9 @@ def probe(
     vectors: Annotated[
         Path | None, typer.Option("--word-vectors", metavar="FILE", help="What names mean, for semanticity.")
     ] = None,
+    elsewhere: Annotated[
+        str | None, typer.Option(metavar="DIR|KIND", help="Other pictures to take agents to, for generalisation.")
+    ] = None,
 ) -> None:
     """Ask what the drawings of runs are: every probe with its controls and interval, runs side by side."""
     from runs.plugins import import_plugins
@@ -101,7 +104,10 @@ def probe(
             do = "its figures stand in summary.json and report.html"
             raise InputError("this run predicts sets: it has no drawings to probe", each, do)
     asked = probing.names_of(runs) if wanted is None else wanted
-    found = [probing.open_and_probe(each, asked, device, vectors, alone=len(runs) == 1) for each in runs]
+    if elsewhere is not None:
+        probing.pictures_named(elsewhere)  # refused before anything is loaded
+    alone = len(runs) == 1
+    found = [probing.open_and_probe(each, asked, device, vectors, alone, elsewhere) for each in runs]
     together = probing.pooled(found)
     if page is not None:
         from runs.report.probes import write_probes_page

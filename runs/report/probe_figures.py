@@ -54,24 +54,25 @@ def points_of(rows: Sequence[tuple[str, Mapping[str, Any], bool]]) -> str | None
 
 
 def curves_of(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """The curves of findings: a colour a finding, a kind of line a curve."""
+    """The curves of findings: a colour a finding, a kind of line and of mark a curve."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.5, 3.6), layout="constrained")
     axes = figure.subplots()
     names = list(dict.fromkeys(name for _, finding in rows for name in finding["curves"]))
-    kinds = ["-", "--", ":", "-."]
+    kinds, marks = ["-", "--", ":", "-."], [".", "^", "s", "x"]
     for number, (label, finding) in enumerate(rows):
         for name, curve in finding["curves"].items():
             x, y = _numbers(curve["x"]), _numbers(curve["y"])
             told = ", ".join(each for each in (label, name) if each)
             style: dict[str, Any] = {"color": f"C{number}", "ls": kinds[names.index(name) % 4], "lw": 1.4}
-            axes.plot(x, y, label=_plain(told), marker="." if len(x) < 30 else None, **style)
+            mark = marks[names.index(name) // 4 % 4]
+            axes.plot(x, y, label=_plain(told), marker=mark if len(x) < 30 else None, ms=5, **style)
             if curve.get("low") and curve.get("high"):
                 lower, upper = _numbers(curve["low"]), _numbers(curve["high"])
                 axes.fill_between(x, lower, upper, color=f"C{number}", alpha=0.12, lw=0)
     axes.set_xlabel(rows[0][1].get("over", ""), parse_math=False)
-    axes.set_ylabel(rows[0][1]["measure"], parse_math=False)
+    axes.set_ylabel(rows[0][1].get("height") or rows[0][1]["measure"], parse_math=False)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return as_svg(figure)

@@ -11,6 +11,7 @@ from rich.table import Table
 from perception import Trunks
 from raster import InputError
 from runs import checkpoint
+from runs.board import Board
 from runs.folder import Folder, append_line, cut_back, read_json, write_json, write_text
 from runs.loading import dump
 from runs.loading import load as load_config
@@ -91,18 +92,23 @@ def launch(
     try:
         if learner.step == 0 and (table := learner.prepare()):
             shown.say(table)
-        with shown, asked_to_stop() as stop:
-            while learner.step < config.train.steps and not stop():
-                _advance(run, learner, shown)
-        checkpoint.save(folder.checkpoints, run.model, learner.step, learner.state())
-        if learner.step < config.train.steps:
-            raise KeyboardInterrupt
-        shown.say("measuring: held-out sets and every control")
-        summary = {
-            **summarise(config, run.model, run.data),
-            "steps": learner.step,
-            "seconds": round(learner.seconds, 2),
-        }
+        with Board(folder, found) as board:
+            if found is None:
+                board.text("config", dump(config))
+            with shown, asked_to_stop() as stop:
+                while learner.step < config.train.steps and not stop():
+                    _advance(run, learner, shown, board)
+            checkpoint.save(folder.checkpoints, run.model, learner.step, learner.state())
+            if learner.step < config.train.steps:
+                raise KeyboardInterrupt
+            shown.say("measuring: held-out sets and every control")
+            summary = {
+                **summarise(config, run.model, run.data),
+                "steps": learner.step,
+                "seconds": round(learner.seconds, 2),
+            }
+            judged = summary["headline"]
+            board.hparams(_asked(config), {judged["name"]: judged["value"]})
         write_json(folder.summary, summary)
         from runs.sets.report import write_report  # it imports this file
 
@@ -152,7 +158,7 @@ def _shown(value: dict[str, float], interval: bool) -> str:
     return f"{text}\n{value['low']:.3g}-{value['high']:.3g}" if interval and "low" in value else text
 
 
-def _advance(run: SetsRun, learner: SetLearner, shown: Progress) -> None:
+def _advance(run: SetsRun, learner: SetLearner, shown: Progress, board: Board) -> None:
     """A step, and what is due after it."""
     train, folder = run.config.train, run.folder
     began = time.perf_counter()
@@ -167,6 +173,7 @@ def _advance(run: SetsRun, learner: SetLearner, shown: Progress) -> None:
             )
         line = {"step": step, "split": "train", **means, "lr": lr_at(train, step - 1)}
         append_line(folder.metrics, {**line, "seconds": round(learner.seconds, 3)})
+        board.scalars("train", line)
         shown.update(step, {"loss": means["loss"]})
     if step % train.validate_every == 0 or last:
         name = headline(run.config)
@@ -175,9 +182,16 @@ def _advance(run: SetsRun, learner: SetLearner, shown: Progress) -> None:
         line = {"step": step, "split": "validation"}
         line |= {f"held-out {key}": found[key]["value"] for key in dict.fromkeys(["loss", name])}
         append_line(folder.metrics, line)
+        board.scalars("validation", line)
         shown.update(step, {f"held-out {name}": found[name]["value"]})
     if step % train.checkpoint_every == 0:
         checkpoint.save(folder.checkpoints, run.model, step, learner.state())
+
+
+def _asked(config: SetsConfig) -> dict[str, str | int]:
+    """A run's words and numbers in TensorBoard's table."""
+    kinds = {part: getattr(config, part).kind for part in ("task", "encoder", "decoder")}
+    return {"name": config.name, **kinds, "steps": config.train.steps, "seed": config.seed}
 
 
 def _finite(value: float) -> bool:

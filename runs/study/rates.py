@@ -1,167 +1,166 @@
-"""Rates of people and agents on the same trials, with intervals."""
+"""Rates of people and agents on the same trials, with intervals: in all, and by what the drawings differ in."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from runs.study.key import KeyRow
-from runs.study.results import Answer, Participant
+from runs.study.intervals import Crossed, Mean, Rate, above_chance, contrast, crossed, mean, rate, wilson
+from runs.study.rows import Row
 
-__all__ = ["Group", "Rate", "group", "wilson"]
-
-_RESAMPLES = 4000
-
-Pair = tuple[Participant, Answer]
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A rate of ``n`` answers, with two 95 % intervals.
-
-    ``low`` and ``high`` are Wilson's, as if answers were independent. ``cluster_low`` and ``cluster_high`` resample
-    whole participants (percentile bootstrap), for one person's answers are not; ``None`` with fewer than two
-    participants, or where all have the same rate and resampling shows no spread.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    cluster_low: float | None = None
-    cluster_high: float | None = None
+__all__ = ["Difference", "Group", "Line", "by", "differences", "group", "table_of"]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Some participants' answers beside the agents' on the same trials.
+    """Some answers to questions of one kind, beside the agents' on the same trials.
 
     Attributes:
-        participants: how many.
+        participants: how many answered.
+        sketches: different trials.
         people: rate of right answers, "cannot tell" counted as wrong.
         people_told: the same with "cannot tell" left out (``None`` if nobody told).
-        people_class: right if the chosen picture is of the target's class, "cannot tell" counted as wrong.
+        people_class: right if the answer is of the target's class, "cannot tell" counted as wrong.
         cannot_tell: part of the answers that were "cannot tell".
-        agents: the receiver's rate on the trials that were answered, each counted once.
-        chance: what blind guessing among the candidates gives.
-        above_chance: one-sided p of ``people`` against chance (binomial, answers taken as independent).
-        difference: people minus agents over the same answers; its interval resamples participants.
+        agents: the receiver's rate on the trials that were answered, each counted once, its interval Wilson's: among
+            the same choices (pick, class), else in its own game (name); ``None`` where no agent answered.
+        chance: what blind guessing among the choices gives; ``None`` where there are none (names).
+        above_chance: one-sided p of ``people`` against chance, exact, answers taken as independent.
+        above_chance_participants: one-sided p of the participants' own rates against chance (t test over them), which
+            takes people, not answers, as independent; ``None`` with fewer than three, or no spread.
+        difference: people minus agents over the same answers; ``None`` where the agents had not the same choices.
         seconds: median time of an answer (``None`` if no time was logged).
-        by_class: for each class of target, people's rate and the agents'.
-        by_sender: for each sender, likewise.
     """
 
     participants: int
+    sketches: int
     people: Rate
     people_told: Rate | None
     people_class: Rate
     cannot_tell: float
-    agents: Rate
-    chance: float
+    agents: Rate | None
+    chance: float | None
     above_chance: float | None
-    difference: tuple[float, float | None, float | None]
+    above_chance_participants: float | None
+    difference: Mean | None
     seconds: float | None
-    by_class: dict[str, dict[str, float | int]]
-    by_sender: dict[str, dict[str, float | int]]
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """95 % Wilson interval of ``right`` out of ``n``, at least one.
+@dataclass(frozen=True)
+class Line:
+    """One line of a table by class, sender or number of strokes: people beside agents."""
 
-    >>> [round(end, 3) for end in wilson(8, 10)]
-    [0.49, 0.943]
-    """
-    interval = stats.binomtest(right, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    people: Rate
+    agents: float | None
+    participants: int
+    sketches: int
 
 
-def group(people: Sequence[Participant], key: dict[str, KeyRow], seed: int = 0) -> Group | None:
-    """All rates of these participants; ``None`` if there are none. Attention checks are not counted."""
-    pairs = [(person, answer) for person in people for answer in person.answers if answer.kind == "pick"]
-    if not pairs:
+@dataclass(frozen=True)
+class Difference:
+    """Right answers to one condition's drawings minus another's, of the same people."""
+
+    one: str
+    other: str
+    people: Mean
+
+
+def table_of(rows: Iterable[Row], value: Callable[[Row], float | bool | None], people: Sequence[str] = ()) -> Crossed:
+    """A value of each row by participant and trial; rows without one are left out."""
+    found = [(row.participant, row.answer.trial, float(each)) for row in rows if (each := value(row)) is not None]
+    return crossed([row[0] for row in found], [row[1] for row in found], [row[2] for row in found], people)
+
+
+def group(rows: Sequence[Row], seed: int = 0) -> Group | None:
+    """All rates of these answers; ``None`` if nothing in them is right or wrong."""
+    rows = [row for row in rows if row.correct is not None]
+    if not rows:
         return None
-    told = [pair for pair in pairs if pair[1].response is not None]
-    sums = _by_participant(pairs, lambda answer: _right(answer, key) - _agent(answer, key))
-    low, high = _bootstrap(sums, seed)
-    trials = sorted({answer.trial for _, answer in pairs})
-    agent_right = sum(key[trial].agent_choice == key[trial].target for trial in trials)
-    chances = [1 / len(key[answer.trial].names) for _, answer in pairs]
-    rate = _rate(pairs, lambda answer: _right(answer, key), seed)
-    times = [answer.rt for _, answer in pairs if answer.rt is not None]
+    told = [row for row in rows if row.told]
+    people = rate(table_of(rows, _right), seed)
+    # Of a name the agent was right in its own game: another task, whose rate is no pair of this one.
+    paired = [row for row in rows if row.key.agent_choice is not None]
+    chances = [row.chance for row in rows if row.chance is not None]
+    times = [row.answer.rt for row in rows if row.answer.rt is not None]
     return Group(
-        participants=len(people),
-        people=rate,
-        people_told=_rate(told, lambda answer: _right(answer, key), seed) if told else None,
-        people_class=_rate(pairs, lambda answer: _right_class(answer, key), seed),
-        cannot_tell=1 - len(told) / len(pairs),
-        agents=Rate(agent_right / len(trials), *wilson(agent_right, len(trials)), len(trials)),
-        chance=float(np.mean(chances)),
-        above_chance=_above(rate, chances),
-        difference=(float(sums[:, 0].sum() / sums[:, 1].sum()), low, high),
+        participants=len({row.participant for row in rows}),
+        sketches=len({row.answer.trial for row in rows}),
+        people=people,
+        people_told=rate(table_of(told, _right), seed) if told else None,
+        people_class=rate(table_of(rows, lambda row: row.correct_class), seed),
+        cannot_tell=1 - len(told) / len(rows),
+        agents=_agents(rows),
+        chance=float(np.mean(chances)) if chances else None,
+        above_chance=above_chance(sum(map(bool, map(_right, rows))), chances) if len(chances) == len(rows) else None,
+        above_chance_participants=_over_people(rows) if len(chances) == len(rows) else None,
+        difference=mean(table_of(paired, _less_agent), seed) if paired else None,
         seconds=float(np.median(times)) / 1000 if times else None,
-        by_class=_table(pairs, key, lambda row: row.target_class),
-        by_sender=_table(pairs, key, lambda row: row.sender),
     )
 
 
-def _right(answer: Answer, key: dict[str, KeyRow]) -> int:
-    return int(answer.response == key[answer.trial].target)
-
-
-def _right_class(answer: Answer, key: dict[str, KeyRow]) -> int:
-    row = key[answer.trial]
-    return int(answer.response is not None and row.classes[answer.response] == row.target_class)
-
-
-def _agent(answer: Answer, key: dict[str, KeyRow]) -> int:
-    return int(key[answer.trial].agent_choice == key[answer.trial].target)
-
-
-def _rate(pairs: Sequence[Pair], right: Callable[[Answer], int], seed: int) -> Rate:
-    sums = _by_participant(pairs, right)
-    hits = int(sums[:, 0].sum())
-    return Rate(hits / len(pairs), *wilson(hits, len(pairs)), len(pairs), *_bootstrap(sums, seed))
-
-
-def _by_participant(pairs: Sequence[Pair], value: Callable[[Answer], int]) -> NDArray[np.int64]:
-    """[participants, 2]: the sum of a value over one's answers, and how many they are."""
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for person, answer in pairs:
-        found[person.id][0] += value(answer)
-        found[person.id][1] += 1
-    return np.array(list(found.values()), dtype=np.int64)
-
-
-def _bootstrap(sums: NDArray[np.int64], seed: int) -> tuple[float | None, float | None]:
-    means = sums[:, 0] / sums[:, 1]
-    if len(sums) < 2 or np.ptp(means) == 0:
-        return None, None
-    rng = np.random.default_rng(seed)
-    drawn = np.stack([sums[rng.integers(0, len(sums), len(sums))].sum(0) for _ in range(_RESAMPLES)])
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _above(rate: Rate, chances: Sequence[float]) -> float | None:
-    if len(set(chances)) > 1:  # pools of different sizes: no single binomial
-        return None
-    return float(stats.binomtest(round(rate.value * rate.n), rate.n, chances[0], alternative="greater").pvalue)
-
-
-def _table(
-    pairs: Sequence[Pair], key: dict[str, KeyRow], of: Callable[[KeyRow], str]
-) -> dict[str, dict[str, float | int]]:
-    parts: dict[str, list[Answer]] = defaultdict(list)
-    for _, answer in pairs:
-        parts[of(key[answer.trial])].append(answer)
+def by(rows: Sequence[Row], of: Callable[[Row], str | int | None], seed: int = 0) -> dict[str, Line]:
+    """Rates for each value of something, in its order; rows that have none are left out."""
+    parts: dict[str | int, list[Row]] = defaultdict(list)
+    for row in rows:
+        value = of(row)
+        if row.correct is not None and value is not None and value != "":
+            parts[value].append(row)
     return {
-        name: {
-            "n": len(answers),
-            "people": sum(_right(answer, key) for answer in answers) / len(answers),
-            "agents": sum(_agent(answer, key) for answer in answers) / len(answers),
-        }
-        for name, answers in sorted(parts.items())
+        str(value): Line(
+            people=rate(table_of(part, _right), seed),
+            agents=agents.value if (agents := _agents(part)) else None,
+            participants=len({row.participant for row in part}),
+            sketches=len({row.answer.trial for row in part}),
+        )
+        for value, part in sorted(parts.items(), key=lambda item: (isinstance(item[0], str), item[0]))
     }
+
+
+def differences(
+    rows: Sequence[Row], value: Callable[[Row], float | bool | None], seed: int = 0
+) -> tuple[Difference, ...]:
+    """Every pair of conditions, compared over the same people."""
+    rows = [row for row in rows if value(row) is not None]
+    people = sorted({row.participant for row in rows})
+    tables = {
+        name: table_of([row for row in rows if row.key.condition == name], value, people)
+        for name in sorted({row.key.condition for row in rows if row.key.condition})
+    }
+    names = list(tables)
+    return tuple(
+        Difference(one, other, contrast(tables[one], tables[other], seed))
+        for number, one in enumerate(names)
+        for other in names[number + 1 :]
+    )
+
+
+def _right(row: Row) -> bool | None:
+    return row.correct
+
+
+def _less_agent(row: Row) -> float:
+    return float(bool(row.correct)) - float(bool(row.key.agent_correct))
+
+
+def _agents(rows: Sequence[Row]) -> Rate | None:
+    """The receivers' rate on these trials, each once."""
+    trials = {row.answer.trial: row.key.agent_correct for row in rows if row.key.agent_correct is not None}
+    if not trials:
+        return None
+    right = sum(trials.values())
+    low, high = wilson(right, len(trials))
+    return Rate(right / len(trials), len(trials), low=low, high=high)
+
+
+def _over_people(rows: Sequence[Row]) -> float | None:
+    """One-sided p of a t test: each participant's rate of right answers less what chance gave them."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        gains[row.participant].append(float(bool(row.correct)) - cast(float, row.chance))
+    means = np.array([np.mean(each) for each in gains.values()])
+    if len(means) < 3 or np.ptp(means) < 1e-12:
+        return None
+    return float(stats.ttest_1samp(means, 0.0, alternative="greater").pvalue)

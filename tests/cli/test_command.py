@@ -105,9 +105,10 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 def test_every_command_has_help() -> None:
     group = typer.main.get_command(app)
-    names = [["run"], ["report"], ["probe"], ["study", "export"], ["study", "score"], ["presets"], ["config", "show"],
-             ["config", "schema"], ["pictures"], ["check-bias"], ["draw"], ["plot"], ["trace"], ["corpus"],
-             ["scenes", "make"], ["scenes", "show"]]  # fmt: skip
+    names = [["run"], ["report"], ["probe"], ["meet"], ["presets"], ["config", "show"], ["config", "schema"],
+             ["pictures"],
+             ["study", "export"], ["study", "simulate"], ["study", "score"], ["study", "serve"], ["check-bias"],
+             ["draw"], ["plot"], ["trace"], ["corpus"], ["scenes", "make"], ["scenes", "show"]]  # fmt: skip
     assert {each[0] for each in names} == set(group.commands)  # type: ignore[attr-defined]
     for each in names:
         result = called(*each, "--help")

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "cd lascaux": "follows git clone",
     "lascaux run demo": "takes minutes and fetches pictures; tests/presets runs it small",
     "lascaux study score": "needs people's answers; tests/runs/study makes some",
+    "lascaux study simulate": "needs a browser; tests/runs/study/test_study_simulate.py has one",
     "python play_two.py": "needs the extra rl; tests/games/envs/test_page.py runs it where that is",
     "python train_receiver.py": "needs the extra rl; tests/games/envs/test_page.py runs it for a few steps",
     "tensorboard": "serves until it is stopped",

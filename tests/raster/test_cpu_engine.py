@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import _op, reference
-from raster._pool import _flushed
+from raster._pool import Stage, spread
 from raster.reference import FAR, HALF, TENT
 
 COMPOSITIONS, RESPONSES = ["softor", "over", "max", "sum"], ["gaussian", "linear", "hard"]
@@ -249,16 +249,16 @@ def test_denormal_numbers_are_nothing_to_the_kernels_and_stay_what_they_are_to_e
         return float(torch.tensor(1e-20) * torch.tensor(1e-20))
 
     found = []
-    _flushed(lambda: found.append(product()))
+    spread(1, Stage(lambda first, last: found.append(product()), 1, 1, ()))
     with pytest.raises(ValueError, match="in the kernel"):
-        _flushed(_fails)
+        spread(1, Stage(_fails, 1, 1, ()))
     x86 = platform.machine().lower() in {"x86_64", "amd64"}
     assert found == [0.0] if x86 else found[0] > 0
     drawn(strokes("softor", 2, 4, 2, 1, (16, 16), 0), (16, 16), "softor")
     assert product() > 0
 
 
-def _fails() -> None:
+def _fails(first: int, last: int) -> None:
     raise ValueError("in the kernel")
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from raster import _cpu
 from raster._cpu_tiles import ACROSS, CELL, _turned, deal, in_canvas, measure, measure_whose, pull
+from raster._pool import spread
 
 SIDE = 8
 
@@ -23,7 +24,9 @@ def curve(seed: int, corners: int, step: float) -> torch.Tensor:
 
 def prepared(vertices: torch.Tensor) -> np.ndarray:
     """A stroke's segments as kernels have them, [6 s]."""
-    lines = _cpu._prepared(vertices[None, None], torch.ones(1, 1), None, None, CELL, CELL, 87.0, tiles=True)[1][0]
+    given = (vertices[None, None], torch.ones(1, 1), None, None, CELL, CELL, 87.0)
+    _, (lines, *_), _, stage = _cpu._prepared(*given, tiles=True)
+    spread(1, stage)
     return np.ascontiguousarray(lines[0, 0])
 
 

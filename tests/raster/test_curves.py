@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raster import Strokes, rasterise
-from raster.curves import FIXED, flatten, pieces_for, to_bezier
+from raster.curves import FIXED, flatten, pieces_for, steps_for, to_bezier
 from raster.drawing import to_pixels
 from tests.raster import oracle
 
@@ -36,7 +36,7 @@ def test_ink_is_off_by_at_most_three_hundredths_anywhere(seed: int, kind: str, s
 @given(SEEDS, st.sampled_from(sorted(CURVES)), st.sampled_from([0.5, 0.1, 0.02]))
 def test_no_chord_strays_further_than_the_tolerance(seed: int, kind: str, tolerance: float) -> None:
     strokes, short = curve(kind, seed, 1), 100
-    vertices = to_pixels(flatten(strokes, *pieces_for(strokes, 1.0, short, tolerance)), (short, short))[0]
+    vertices = to_pixels(flatten(strokes, *steps_for(strokes, 1.0, short, tolerance)), (short, short))[0]
     for control in to_pixels(to_bezier(strokes), (short, short))[0]:
         samples = torch.from_numpy(oracle.bezier(control.numpy(), np.linspace(0, 1, 200)))  # [200 2]
         a, b = vertices[:-1], vertices[1:]
@@ -58,14 +58,58 @@ def test_a_wider_line_and_a_gentler_curve_need_fewer_pieces() -> None:
 
 
 @given(SEEDS, st.sampled_from(["quadratic", "cubic"]))
-def test_a_curve_that_needs_fewer_pieces_repeats_its_end(seed: int, kind: str) -> None:
+def test_a_curve_has_no_more_pieces_than_equal_steps_would_need_and_repeats_its_end(seed: int, kind: str) -> None:
     strokes = curve(kind, seed, 3)
-    each = torch.tensor([4.0, 8.0, 12.0], dtype=torch.float64)
-    vertices = flatten(strokes, 12, each)
-    for n, pieces in enumerate((4, 8, 12)):
-        alone = flatten(strokes.select([n]), pieces)[0]
-        assert torch.allclose(vertices[n, : pieces + 1], alone)
-        assert torch.equal(vertices[n, pieces:], strokes.points[n, -1].expand(13 - pieces, 2))
+    _, equal = pieces_for(strokes, 1.0, 100, 0.1)
+    most, steps = steps_for(strokes, 1.0, 100, 0.1)
+    assert equal is not None
+    assert steps is not None
+    counts = (steps < 1).sum(-1)
+    assert counts.max() == most
+    assert (counts <= equal).all()
+    assert (steps.diff() >= 0).all()
+    assert (steps[..., 0] == 0).all()
+    assert (steps[..., -1] == 1).all()
+    vertices = flatten(strokes, most, steps)
+    for n, pieces in enumerate(counts.tolist()):
+        assert torch.allclose(vertices[n, pieces:], strokes.points[n, -1].expand(most + 1 - pieces, 2))
+
+
+def test_pieces_are_where_a_curve_turns_and_some_forty_per_cent_fewer() -> None:
+    strokes = curve("cubic", 1, 400)
+    _, equal = pieces_for(strokes, 1.4, 128, None)
+    _, steps = steps_for(strokes, 1.4, 128, None)
+    assert equal is not None
+    assert steps is not None
+    assert (steps < 1).sum() < 0.65 * equal.sum()
+    hook = Strokes(torch.tensor([[[-0.9, 0.0], [-0.3, 0.0], [0.3, 0.0], [0.9, 0.6]]]), "cubic")  # it turns at its end
+    _, steps = steps_for(hook, 1.4, 128, None)
+    assert steps is not None
+    assert steps[0].diff()[-1] < 0.7 * steps[0].diff()[0]  # where it turns they are shorter
+
+
+def test_a_cusp_and_curves_without_length_have_steps() -> None:
+    cusp = [[-0.5, -0.5], [0.5, 0.5], [-0.5, 0.5], [0.5, -0.5]]
+    there_and_back = [[-0.5, 0.0], [0.5, 0.0], [0.5, 0.0], [-0.5, 0.0]]
+    strokes = Strokes(torch.tensor([cusp, there_and_back, [[0.2, 0.2]] * 4], dtype=torch.float64), "cubic")
+    most, steps = steps_for(strokes, 1.0, 100, 0.02)
+    assert steps is not None
+    vertices = flatten(strokes, most, steps)
+    assert torch.isfinite(vertices).all()
+    for n in range(3):
+        exact = flatten(strokes.select([n]), 1024)[0]
+        # Each vertex of the fine polyline is near the coarse one.
+        a, b = vertices[n, :-1], vertices[n, 1:]
+        along = b - a
+        t = ((exact[:, None] - a) * along).sum(-1) / along.square().sum(-1).clamp(min=1e-20)
+        nearest = a + t.clamp(0, 1)[..., None] * along
+        assert (exact[:, None] - nearest).norm(dim=-1).amin(1).max() * 50 <= 0.02
+
+
+def test_without_numba_a_curve_has_equal_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    strokes = curve("cubic", 0, 3)
+    monkeypatch.setattr("raster.engines.NUMBA", False)
+    assert steps_for(strokes, 1.0, 64, None) == (pieces_for(strokes, 1.0, 64, None)[0], None)
 
 
 @pytest.mark.parametrize("kind", ["point", "line", "polyline"])

@@ -191,7 +191,7 @@ def test_the_choice_of_engine_is_told() -> None:
 
 
 def test_without_its_compiler_an_engine_leaves_the_drawing_to_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("raster.engines._NUMBA", False)
+    monkeypatch.setattr("raster.engines.NUMBA", False)
     monkeypatch.setattr("raster.engines._TRITON", False)
     for device, compiler in (("cpu", "numba"), ("cuda", "Triton")):
         assert engine_for(device, torch.float32).name == "tile"

@@ -225,8 +225,9 @@ def test_shorter_chains_repeat_their_end_and_cut_ones_are_single(lengths: list[i
     whole, cut = drawn(body), drawn(body, cut=True)
     assert (whole.count, cut.count) == (len(lengths), sum(lengths))
     assert cut.points.shape[-2] == {"l": 2, "q": 3, "c": 4}[piece[0]]
-    same = [rasterise(each, (10, 20), compose="max", engine="reference", sigma2=1e-2) for each in (whole, cut)]
-    assert torch.allclose(*same, atol=1e-5)
+    how = {"compose": "max", "engine": "reference", "sigma2": 1e-2, "tolerance": 1e-4}  # a chain has its own steps
+    same = [rasterise(each, (10, 20), **how) for each in (whole, cut)]
+    assert torch.allclose(*same, atol=1e-3)
 
 
 def test_styles_are_inherited_and_overridden() -> None:

@@ -137,7 +137,9 @@ def test_batched_is_the_loop(small: Make, tmp_path: Path, name: str) -> None:
                 torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
     assert far(loop, batched) < 1e-8
     first, second = loop.flush(), batched.flush()
-    assert first == pytest.approx(second, abs=1e-9) and first.keys() == second.keys()
+    assert first.keys() == second.keys()
+    for key in first:  # where two candidates score alike, rounding takes the one or the other: a game or two
+        assert first[key] == pytest.approx(second[key], abs=0.05 if key.startswith("rate") else 1e-9), key
     assert max(first[key] for key in first if key.startswith("gradient/")) > 0
 
 

@@ -93,7 +93,7 @@ def drawn_as(traces: Traces, points: torch.Tensor) -> Traces:
     for play in traces.plays:
         plays.append(replace(play, strokes=Strokes(points[at : at + len(play.loss)])))
         at += len(play.loss)
-    return Traces(traces.run, traces.game, traces.split, plays, traces.senders)
+    return Traces(traces.run, traces.game, traces.split, plays, traces.pairs)
 
 
 def test_strokes_that_tell_the_class_find_it_and_others_do_not(untaught: Run) -> None:

@@ -123,7 +123,7 @@ def test_a_run_stopped_while_it_is_measured_is_measured_anew(
     def stop(self: Journal, summary: dict[str, Any]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Journal, "hparams", stop)
+    monkeypatch.setattr(Journal, "summary", stop)
     with pytest.raises(KeyboardInterrupt):
         launch(finished.config, tmp_path / "run", progress=False, device="cpu")
     assert read_json(tmp_path / "run/status.json")["state"] == "interrupted"

@@ -140,7 +140,7 @@ def test_a_step_has_the_right_shapes_on_a_device_without_numbers(small: Make, tm
 
 def test_probes_of_a_choice_are_refused_where_nobody_chooses_and_the_other_way_round(small: Make) -> None:
     with pytest.raises(
-        ValidationError, match=r"rate cannot be asked of a game of kind tracing: say probes: \[readable"
+        ValidationError, match=r"rate cannot be asked of a game of kind tracing: say probes: \[one_shot, readable"
     ):
         tracing(small, probes=["rate"])
     with pytest.raises(ValidationError, match=r"readable cannot be asked of a game of kind mixture"):

@@ -28,7 +28,10 @@ def ran(config: SetsConfig, out: Path, **how: Any) -> SetsRun:
 def test_a_run_writes_what_a_folder_holds(small: Small, tmp_path: Path) -> None:
     run = ran(small(), tmp_path / "out")
     wanted = {"config.yaml", "env.json", "status.json", "metrics.jsonl", "summary.json", "pictures.json", "report.html"}
-    assert {each.name for each in (tmp_path / "out").iterdir()} == wanted | {"checkpoints"}
+    names = {each.name for each in (tmp_path / "out").iterdir()}
+    events = {name for name in names if name.startswith("events.out.tfevents.")}
+    assert events
+    assert names - events == wanted | {"checkpoints"}
     assert read_json(run.folder.status) == {"state": "finished", "step": 6, "steps": 6}
     told = list(lines(run.folder.metrics))
     assert [(each["step"], each["split"]) for each in told] == [
@@ -47,6 +50,21 @@ def test_a_run_writes_what_a_folder_holds(small: Small, tmp_path: Path) -> None:
     assert set(summary["controls"]) == {"mean set", "shuffled", "untrained"}
     loss = summary["inner"]["3"]["measures"]["loss"]
     assert loss["low"] <= loss["value"] <= loss["high"]
+
+
+def test_tensorboard_has_the_curves_of_a_run_the_config_and_what_it_is_judged_by(small: Small, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = ran(small(), tmp_path / "out")
+    events = EventAccumulator(str(run.folder.path), size_guidance={"scalars": 0})
+    events.Reload()
+    told = [line["loss"] for line in lines(run.folder.metrics) if line["split"] == "train"]
+    assert [each.step for each in events.Scalars("train/loss")] == [2, 4, 6]
+    assert [each.value for each in events.Scalars("train/loss")] == pytest.approx(told)
+    assert [each.step for each in events.Scalars("validation/held-out worst")] == [3, 6]
+    assert "config/text_summary" in events.Tags()["tensors"]
+    judged = read_json(run.folder.summary)["headline"]["value"]
+    assert [each.value for each in events.Scalars("test/worst")] == pytest.approx([judged])
 
 
 def test_an_opened_run_predicts_what_the_run_predicted(small: Small, tmp_path: Path) -> None:

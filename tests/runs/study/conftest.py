@@ -1,5 +1,6 @@
 """A small world to make studies of: things, hands, logged games; some names are hostile."""
 
+import contextlib
 import itertools
 import json
 import random
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 
 from raster import CanvasConfig, InputError
+from runs.study.browser import browser as open_browser
 from runs.study.bundle import Vendor, vendor
-from runs.study.exporting import export_plays
+from runs.study.config import StudyConfig
+from runs.study.exporting import export_sources, short_form
 from runs.study.plays import Game, Pictures
+from runs.study.sources import Source
 from runs.study.stimuli import drawer
 
 CLASSES = (
@@ -94,20 +98,18 @@ class World:
                 }
             )
 
-    def export(self, out: Path, *, shown="raster", parts=None, **options):
+    def source(self, run="secret-run", shown="raster", **changes):
+        """The world as a study sees a run."""
+        draw = drawer(CanvasConfig(size=32), shown)
+        given = {"games": self.games, "own": "artist", "pictures": self.pictures, "pixels": self.pixels}
+        given |= {"biases": ("likeness",), "seed": 3, **changes}
+        return Source(run=run, draw=draw, canvas=32, **given)
+
+    def export(self, out: Path, *, parts=None, consent="We ask. <b>You</b> agree.", design=None, runs=None, **short):
         """A study of these games, without jsPsych inside unless ``parts`` brings it."""
-        options = {"trials": 6, "game": "artist", "consent": "We ask. <b>You</b> agree.", "run": "secret-run"} | options
-        return export_plays(
-            self.games,
-            self.pictures,
-            self.pixels,
-            out,
-            draw=drawer(CanvasConfig(size=32), "vector" if shown == "vector" else "raster"),
-            canvas=32,
-            shown=shown,
-            parts=parts or Vendor(False, "a test", {}),
-            **options,
-        )
+        config = StudyConfig.model_validate(design) if design is not None else short_form(**{"trials": 6} | short)
+        sources = [self.source(run, config.shown) for run in runs or ["secret-run"]]
+        return export_sources(sources, config, out, consent=consent, parts=parts or Vendor(False, "a test", {}))
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +131,14 @@ def bundle(tmp_path_factory):
         return vendor(True)
     except InputError as error:
         pytest.skip(f"jsPsych cannot be bundled here: {error}")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless browser; without playwright or Chromium the test is skipped."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_browser())
+        except InputError as error:
+            pytest.skip(f"no browser here: {error}")
+        yield opened

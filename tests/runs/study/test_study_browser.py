@@ -1,96 +1,16 @@
 """A study driven in a browser by real clicks, to the end, and scored."""
 
-import csv
 import json
-import os
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from runs.study import score
 from runs.study.files import read_table
-
-CHROMIUM = Path(os.environ.get("LASCAUX_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
+from tests.runs.study.visit import DESKTOP, PHONE, Visit, scored
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with sync.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """A page of a study, with all that it asked for and complained about."""
-
-    def __init__(self, browser, study, size, folder, query="", context=None):
-        self.context = context or browser.new_context(viewport=size, accept_downloads=True)
-        self.page = self.context.new_page()
-        self.folder = folder
-        self.outside, self.complaints = [], []  # but jsPsych says that file:// has no sound or video
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("console", lambda message: self._said(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto((study.path / "index.html").as_uri() + query)
-
-    def _asked(self, url):
-        if not url.startswith(("file:", "data:", "blob:")):
-            self.outside.append(url)
-
-    def _said(self, kind, text):
-        if kind in ("error", "warning") and "file:// protocol" not in text:
-            self.complaints.append(text)
-
-    def shot(self, name):
-        self.page.screenshot(path=self.folder / f"{name}.png")
-
-    def overflow(self):
-        return self.page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
-
-    def agree_and_read(self):
-        self.page.get_by_role("button", name="I agree").click()
-        self.page.locator("#jspsych-instructions-next").click()
-        self.page.locator("#jspsych-instructions-next").click()
-
-    def asked(self):
-        """The picture that stands above the question now."""
-        self.page.locator(".tile:not([disabled])").first.wait_for()
-        return self.page.locator(".ask img").get_attribute("src")
-
-    def answer(self, number):
-        """Click the numbered picture; with None, "Cannot tell"."""
-        before = self.asked()
-        place = self.page.locator(".tile").nth(number) if number is not None else self.page.locator(".cannot-tell")
-        place.click()
-        self.page.wait_for_function(
-            "before => document.querySelector('.ask img')?.getAttribute('src') !== before", arg=before
-        )
-
-    def save(self, act):
-        with self.page.expect_download() as download:
-            act()
-        path = self.folder / download.value.suggested_filename
-        download.value.save_as(path)
-        return path
 
 
 def plan_answers(study):
@@ -122,9 +42,9 @@ def sit(visit, study, stop=None):
 
 
 @pytest.mark.parametrize(("size", "shown"), [(DESKTOP, "raster"), (PHONE, "vector")], ids=["desktop", "phone"])
-def test_what_was_clicked_is_what_is_scored(browser, world, bundle, tmp_path, size, shown):
+def test_what_was_clicked_is_what_is_scored(chromium, world, bundle, tmp_path, size, shown):
     study = world.export(tmp_path / "study", shown=shown, parts=bundle)
-    visit = Visit(browser, study, size, tmp_path)
+    visit = Visit(chromium, study, size, tmp_path)
     visit.page.get_by_role("button", name="I agree").wait_for()
     visit.shot("1-consent")
     assert "<b>You</b>" in visit.page.locator(".consent").inner_text()
@@ -146,27 +66,23 @@ def test_what_was_clicked_is_what_is_scored(browser, world, bundle, tmp_path, si
     assert visit.complaints == []
     found = score(study.path, [saved])
     assert found.refused == ()
-    assert found.excluded == ()
+    assert not found.excluded
     key = {row["trial"]: row for row in read_table(study.key)}
-    with (found.folder / "responses.csv").open(newline="") as file:
-        rows = {row["item"]: row for row in csv.DictReader(file)}
+    rows = scored(found, saved)
     assert rows.keys() == clicked.keys()
     for id, number in clicked.items():
         assert rows[id]["cannot_tell"] == str(int(number is None))
         assert rows[id]["correct"] == str(int(number == int(key[id]["target"])))
         assert int(rows[id]["rt"]) > 0
-    picked = [id for id in clicked if id.startswith("t")]
-    assert found.everyone.people.value == sum(clicked[i] == int(key[i]["target"]) for i in picked) / len(picked)
-    assert found.everyone.people.n == 6
 
 
-def test_a_closed_tab_loses_nothing(browser, world, bundle, tmp_path):
+def test_a_closed_tab_loses_nothing(chromium, world, bundle, tmp_path):
     study = world.export(tmp_path / "study", parts=bundle)
-    visit = Visit(browser, study, DESKTOP, tmp_path)
+    visit = Visit(chromium, study, DESKTOP, tmp_path)
     visit.agree_and_read()
     _, before = sit(visit, study, stop=3)
     visit.page.close()
-    again = Visit(browser, study, DESKTOP, tmp_path, context=visit.context)
+    again = Visit(chromium, study, DESKTOP, tmp_path, context=visit.context)
     again.page.get_by_text("You have answered 3 of 8 questions").wait_for()
     again.shot("welcome-back")
     again.page.locator("#go-on").click()
@@ -181,18 +97,18 @@ def test_a_closed_tab_loses_nothing(browser, world, bundle, tmp_path):
     assert len(before | after) == 8
     # Opened once more, the finished study still has the file, the same to the last answer.
     again.page.close()
-    last = Visit(browser, study, DESKTOP, tmp_path, context=visit.context)
+    last = Visit(chromium, study, DESKTOP, tmp_path, context=visit.context)
     last.page.locator(".code").wait_for()
     second = last.save(lambda: last.page.locator("#again").click())
     answers = [[row.get("response") for row in json.loads(path.read_text())] for path in (first, second)]
     assert answers[0] == answers[1]
     assert again.complaints == last.complaints == []
-    assert score(study.path, [second]).everyone.people.n == 6
+    assert len(scored(score(study.path, [second]), second)) == 8
 
 
-def test_who_does_not_agree_leaves_nothing(browser, world, bundle, tmp_path):
+def test_who_does_not_agree_leaves_nothing(chromium, world, bundle, tmp_path):
     study = world.export(tmp_path / "study", parts=bundle, consent=None)
-    visit = Visit(browser, study, PHONE, tmp_path)
+    visit = Visit(chromium, study, PHONE, tmp_path)
     no = visit.page.get_by_role("button", name="I do not agree")
     no.wait_for()
     visit.shot("placeholder")
@@ -204,10 +120,10 @@ def test_who_does_not_agree_leaves_nothing(browser, world, bundle, tmp_path):
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_sixty_four_candidates_can_be_seen_and_reached_by_keys(browser, worlds, bundle, tmp_path, size):
+def test_sixty_four_candidates_can_be_seen_and_reached_by_keys(chromium, worlds, bundle, tmp_path, size):
     many = worlds(classes=tuple(f"thing {i}" for i in range(64)), candidates=64, pools=1)
     study = many.export(tmp_path / "study", parts=bundle, trials=2)
-    visit = Visit(browser, study, size, tmp_path, query="?participant=P1&list=1")
+    visit = Visit(chromium, study, size, tmp_path, query="?participant=P1&list=1")
     visit.agree_and_read()
     visit.asked()
     visit.shot("sixty-four")
@@ -236,11 +152,11 @@ def test_sixty_four_candidates_can_be_seen_and_reached_by_keys(browser, worlds, 
 
 
 @pytest.mark.parametrize("mode", ["data-only", "visual"])
-def test_a_simulated_run_answers_as_told_and_is_no_data(browser, world, bundle, tmp_path, mode):
+def test_a_simulated_run_answers_as_told_and_is_no_data(chromium, world, bundle, tmp_path, mode):
     study = world.export(tmp_path / "study", parts=bundle, trials=2)
     told = {id: 10 if number is None else number for id, number in plan_answers(study).values()}
     query = f"?simulate={mode}&answers=" + ",".join(f"{id}:{number}" for id, number in told.items())
-    visit = Visit(browser, study, DESKTOP, tmp_path, query="?participant=other")
+    visit = Visit(chromium, study, DESKTOP, tmp_path, query="?participant=other")
     with visit.page.expect_download(timeout=60_000) as download:
         visit.page.goto((study.path / "index.html").as_uri() + query)
     saved = tmp_path / download.value.suggested_filename

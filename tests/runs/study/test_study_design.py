@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raster import InputError
-from runs.study.design import CATCH_TRIALS, plan
+from runs.study.design import plan
+from runs.study.exporting import short_form
 from runs.study.plays import own_kind, read_pictures, read_plays
+
+
+def picked(world, **short):
+    """A design of one part that is picked, and its items, checks last."""
+    design = plan(short_form(**short), [world.source()])
+    return design, [design.items[id] for id in sorted(design.items, key=lambda id: (id[0] == "c", id))]
+
 
 SIZES = st.tuples(st.integers(1, 6), st.integers(1, 3), st.sampled_from([None, 2, 5, 10]), st.integers(0, 99))
 
@@ -17,53 +25,52 @@ SIZES = st.tuples(st.integers(1, 6), st.integers(1, 3), st.sampled_from([None, 2
 @given(SIZES)
 def test_every_trial_holds_its_target_and_no_target_comes_twice(world, sizes):
     trials, lists, choices, seed = sizes
-    design = plan(world.games, world.pictures, trials=trials, lists=lists, choices=choices, seed=seed)
-    assert [len(items) for items in design.lists] == [trials] * lists
-    assert len(design.catch) == CATCH_TRIALS
-    targets = [item.target_picture for item in design.items]
+    design, items = picked(world, trials=trials, lists=lists, choices=choices, seed=seed)
+    assert [len(ids) for ids in design.lists] == [trials] * lists
+    assert len(design.catch) == 2
+    assert sorted([*design.catch, *(id for ids in design.lists for id in ids)]) == sorted(design.items)
+    targets = [item.meant for item in items]
     assert len(set(targets)) == len(targets)
-    assert len({item.id for item in design.items}) == len(design.items)
-    for item in design.items:
-        assert len(item.choices) == (choices or 10)
-        assert len(set(item.choices)) == len(item.choices)
-        assert set(item.choices) <= set(item.game.pool)
+    for item in items:
+        assert len(item.pictures) == (choices or 10)
+        assert len(set(item.pictures)) == len(item.pictures)
+        assert set(item.pictures) <= set(item.game.pool)
+        assert item.pictures[item.target] == item.meant
         if item.kind == "pick":
-            assert item.target_picture == item.game.target_picture
+            assert item.meant == item.game.target_picture
 
 
 @given(SIZES)
 def test_the_agent_chooses_its_best_of_the_candidates_that_people_see(world, sizes):
     trials, lists, choices, seed = sizes
-    design = plan(world.games, world.pictures, trials=trials, lists=lists, choices=choices, seed=seed)
-    for item in (item for items in design.lists for item in items):
+    _, items = picked(world, trials=trials, lists=lists, choices=choices, seed=seed)
+    for item in (item for item in items if item.kind == "pick"):
         scores = dict(zip(item.game.pool, item.game.scores, strict=True))
-        seen = [scores[picture] for picture in item.choices]
+        seen = [scores[picture] for picture in item.pictures]
+        assert list(item.agent_scores) == seen
         assert seen[item.agent_choice] == max(seen)
+        assert item.agent_correct == (item.agent_choice == item.target)
         weights = [math.exp(score) for score in seen]
         assert math.isclose(item.agent_probability, weights[item.target] / sum(weights))
-    assert all(item.agent_choice is None for item in design.catch)
+    assert all(item.agent_choice is None for item in items if item.kind == "catch")
 
 
 def test_a_seed_decides_everything(world):
     def told(seed):
-        return [
-            (item.id, item.choices, item.target)
-            for item in plan(world.games, world.pictures, trials=5, lists=2, choices=4, seed=seed).items
-        ]
+        design, _ = picked(world, trials=5, lists=2, choices=4, seed=seed)
+        return [(id, item.pictures, item.target) for id, item in design.items.items()]
 
     assert told(3) == told(3)
     assert told(3) != told(4)
 
 
 def test_classes_are_spread_evenly(world):
-    items = plan(world.games, world.pictures, trials=10).lists[0]
-    assert len({world.pictures.class_of(item.target_picture) for item in items}) == 10
+    _, items = picked(world, trials=10)
+    assert len({world.pictures.class_of(item.meant) for item in items if item.kind == "pick"}) == 10
 
 
 def test_the_target_stands_anywhere(world):
-    places = {
-        item.target for seed in range(20) for item in plan(world.games, world.pictures, trials=6, seed=seed).items
-    }
+    places = {item.target for seed in range(20) for item in picked(world, trials=6, seed=seed)[1]}
     assert places == set(range(10))
 
 
@@ -72,15 +79,15 @@ def test_the_target_stands_anywhere(world):
     [
         ({"trials": 0}, "at least 1"),
         ({"trials": 5, "lists": 0}, "at least 1"),
-        ({"trials": 5, "choices": 1}, "give 2 to 10"),
+        ({"trials": 5, "choices": 1}, "give at least 2"),
         ({"trials": 5, "choices": 11}, "give 2 to 10"),
-        ({"trials": 500}, "need 500 different targets"),
-        ({"trials": 15, "lists": 9}, "need 135 different targets"),
+        ({"trials": 500}, "asks for 500 different targets in all, and only 23"),
+        ({"trials": 15, "lists": 9}, "asks for 135 different targets in all, and only 23"),
     ],
 )
 def test_an_impossible_design_is_refused_in_one_line(world, wrong, said):
     with pytest.raises(InputError, match=said) as refusal:
-        plan(world.games, world.pictures, **wrong)
+        picked(world, **wrong)
     assert "\n" not in str(refusal.value)
 
 

@@ -16,7 +16,7 @@ from raster import CanvasConfig, InputError, Strokes
 from runs.study import export
 from runs.study.bundle import PARTS
 from runs.study.files import read_table
-from runs.study.layout import study_id
+from runs.study.layout import SCRIPTS, study_id
 
 
 def _texts(folder):
@@ -44,10 +44,11 @@ def test_no_name_of_a_class_artist_agent_or_run_is_in_the_folder(world, tmp_path
 def test_every_file_that_the_study_names_is_there_and_nothing_else(world, tmp_path):
     study = world.export(tmp_path / "study", lists=2, trials=4)
     data = json.loads((study.path / "study.json").read_text())
-    named = {name for trial in data["trials"].values() for name in [trial["stimulus"], *trial["choices"]]}
+    shown = [[trial["stimulus"], trial["photo"], *trial["choices"]] for trial in data["trials"].values()]
+    named = {name for names in shown for name in names if name is not None}
     assert {str(path.relative_to(study.path)) for path in (study.path / "stimuli").iterdir()} == named
     assert {path.name for path in study.path.iterdir()} == {
-        *("index.html", "run.js", "study.js", "study.json", "style.css", "trials.csv", "README.md", "stimuli")
+        *("index.html", "study.json", "style.css", "trials.csv", "README.md", "stimuli", *SCRIPTS)
     }
     script = (study.path / "study.js").read_text()
     assert json.loads(script.removeprefix("window.STUDY = ").rstrip().removesuffix(";")) == data
@@ -68,7 +69,7 @@ def test_the_key_says_what_each_trial_was(world, tmp_path):
         assert names[target] == row["target_name"]
         assert json.loads(row["classes"])[target] == row["class"]
         assert row["study"] == study.id
-        assert row["run"] == "secret-run"
+        assert row["run"] == ("secret-run" if row["kind"] == "pick" else "")
         for name, file in zip(names, data["trials"][id]["choices"], strict=True):
             assert np.array_equal(by_png[file], world.pixels[world.names.index(name)])
         if row["kind"] == "pick":
@@ -121,7 +122,7 @@ def test_a_bundled_folder_names_nothing_outside_itself(world, bundle, tmp_path):
     page = (study.path / "index.html").read_text()
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert address == "data:," or (study.path / address).is_file(), address
-    for name in ("run.js", "style.css", "study.js", "index.html"):
+    for name in (*SCRIPTS, "style.css", "index.html"):
         assert "//cdn" not in (study.path / name).read_text()
 
 
@@ -139,7 +140,8 @@ def test_trials_csv_has_a_row_a_trial_and_no_space_in_a_column(world, tmp_path):
     study = world.export(tmp_path / "study", trials=4, lists=2, choices=3)
     rows = list(csv.DictReader(io.StringIO((study.path / "trials.csv").read_text())))
     assert len(rows) == 2 * (4 + 2)
-    assert list(rows[0]) == ["trial", "list", "kind", "stimulus", "n_choices", "choice_01", "choice_02", "choice_03"]
+    columns = ["trial", "list", "display", "part", "question", "about", "stimulus", "photo", "n_choices"]
+    assert list(rows[0]) == [*columns, "choice_01", "choice_02", "choice_03"]
 
 
 def test_a_used_folder_is_refused_and_left_as_it_is(world, tmp_path):
@@ -169,7 +171,11 @@ def test_a_failed_export_leaves_nothing(world, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"game": "chess"}, "no game 'chess'"), ({"game": "same"}, "it has artist"), ({"shown": "smell"}, "cannot show")],
+    [
+        ({"game": "chess"}, "no game 'chess'"),
+        ({"game": "same"}, "no test games of kind 'same'.*it has artist"),
+        ({"shown": "smell"}, "cannot show"),
+    ],
 )
 def test_what_cannot_be_exported_is_told(world, tmp_path, wrong, said):
     with pytest.raises(InputError, match=said):
@@ -206,7 +212,7 @@ def test_a_run_becomes_a_study(run_folder, tmp_path):
     data = json.loads((study.path / "study.json").read_text())
     first = next(iter(data["trials"].values()))
     assert _picture(study.path / first["choices"][0]).shape == (32, 32, 3)
-    assert {row["run"] for row in read_table(study.key)} == {"digits-run"}
+    assert {row["run"] for row in read_table(study.key) if row["kind"] == "pick"} == {"digits-run"}
 
 
 def test_a_run_on_other_pictures_is_refused(run_folder, tmp_path):

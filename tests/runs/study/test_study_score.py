@@ -3,85 +3,15 @@
 import csv
 import json
 import re
-import zlib
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from raster import InputError
 from runs.study import score
 from runs.study.files import read_table
-from runs.study.rates import wilson
-
-
-def checksum(rows):
-    """CRC-32 of the answers, as the page's script makes it."""
-    lines = ["|".join(str(rows[0][key]) for key in ("study", "participant", "list"))]
-    lines += [
-        "|".join(str(row[key]) for key in ("kind", "trial", "position", "response", "choice", "rt"))
-        for row in rows
-        if row["kind"] in ("pick", "catch")
-    ]
-    return f"{zlib.crc32(chr(10).join(lines).encode()):08x}"
-
-
-class Room:
-    """A study, and people who answer it as they are told."""
-
-    def __init__(self, study, folder):
-        self.study, self.folder = study, folder
-        self.data = json.loads((study.path / "study.json").read_text())
-        self.key = {row["trial"]: row for row in read_table(study.key)}
-
-    def rows(self, participant, chosen, number=1, simulated=False):
-        """Rows as the page saves them; ``chosen(trial, target, many)`` gives a position, or None."""
-        common = {"study": self.data["id"], "participant": participant, "list": number, "simulated": simulated}
-        rows = [common | {"kind": "consent", "response": 0}]
-        for position, id in enumerate([*self.data["lists"][number - 1], *self.data["catch"]], 1):
-            trial = self.data["trials"][id]
-            many, target = len(trial["choices"]), int(self.key[id]["target"])
-            response = chosen(id, target, many)
-            response = many if response is None else response
-            choice = trial["choices"][response].split("/")[1] if response < many else "cannot-tell"
-            row = {"kind": trial["kind"], "trial": id, "position": position}
-            row |= {"response": response, "choice": choice, "rt": 1000 + position}
-            rows.append(common | row)
-        rows.append(common | {"kind": "end", "checksum": checksum(rows)})
-        return rows
-
-    def file(self, participant, chosen=None, name=None, **options):
-        path = self.folder / (name or f"{participant}.json")
-        path.write_text(json.dumps(self.rows(participant, chosen or right, **options)), encoding="utf-8")
-        return path
-
-    def score(self, *files, **options):
-        console = Console(file=(self.folder / "printed.txt").open("w"), width=120)
-        try:
-            return score(self.study.path, list(files), console=console, **options)
-        finally:
-            console.file.close()
-
-    @property
-    def printed(self):
-        return (self.folder / "printed.txt").read_text()
-
-
-def right(id, target, many):
-    return target
-
-
-def wrong_but_awake(id, target, many):
-    return target if id.startswith("c") else (target + 1) % many
-
-
-def asleep(id, target, many):
-    return (target + 1) % many
-
-
-def shy(id, target, many):
-    """Tells the even trials (rightly) and the attention checks."""
-    return target if id.startswith("c") or int(id[1:]) % 2 == 0 else None
+from runs.study.intervals import wilson
+from tests.runs.study.rooms import Room, asleep, checksum, right, shy, wrong_but_awake
 
 
 @pytest.fixture
@@ -91,36 +21,36 @@ def room(world, tmp_path):
 
 def test_people_stand_beside_agents_on_the_same_trials(room):
     found = room.score(room.file("anna"), room.file("ben", wrong_but_awake), room.file("cleo"))
-    part = found.everyone
-    assert part.participants == 3
+    part = found.everyone.questions["pick"].all
+    assert found.everyone.participants == part.participants == 3
     assert (part.people.value, part.people.n) == (12 / 18, 18)
     assert (part.people.low, part.people.high) == wilson(12, 18)
-    assert part.people.cluster_low == 0.0
-    assert part.people.cluster_high == 1.0
+    assert part.people.participants == (0.0, 1.0)
+    assert part.people.sketches is None, "every drawing was read by two of three"
     agents = [row["agent_correct"] == "1" for row in room.key.values() if row["kind"] == "pick"]
     assert part.agents.value == pytest.approx(np.mean(agents))
     assert part.agents.n == 6
-    assert part.difference[0] == pytest.approx(12 / 18 - np.mean(agents))
+    assert part.difference.value == pytest.approx(12 / 18 - np.mean(agents))
     assert part.chance == pytest.approx(0.1)
     assert part.above_chance < 1e-6
-    assert found.excluded == ()
+    assert found.excluded == {}
     assert found.lists == {1: 3}
     assert "people, right" in room.printed
 
 
 def test_cannot_tell_is_counted_both_ways(room):
-    part = room.score(room.file("dora", shy)).everyone
+    part = room.score(room.file("dora", shy)).everyone.questions["pick"].all
     assert part.cannot_tell == 0.5
     assert part.people.value == 0.5
     assert (part.people_told.value, part.people_told.n) == (1.0, 3)
-    assert part.people.cluster_low is None, "one participant tells nothing of how people differ"
+    assert part.people.participants is None, "one participant tells nothing of how people differ"
 
 
 def test_who_misses_an_attention_check_is_left_out_and_both_are_told(room):
     found = room.score(room.file("anna"), room.file("eve", asleep))
     assert len(found.excluded) == 1
-    assert found.everyone.people.value == 0.5
-    assert found.kept.people.value == 1.0
+    assert found.everyone.questions["pick"].all.people.value == 0.5
+    assert found.kept.questions["pick"].all.people.value == 1.0
     assert found.kept.participants == 1
     only = room.score(room.file("eve", asleep))
     assert only.kept is None
@@ -138,7 +68,11 @@ def test_the_class_counts_where_the_very_picture_does_not(world, tmp_path):
     cell = json.dumps(twin, ensure_ascii=False).replace('"', '""')
     old = json.dumps(classes, ensure_ascii=False).replace('"', '""')
     room.study.key.write_bytes(text.replace(old.encode(), cell.encode()))
-    part = room.score(room.file("anna", lambda id, t, many: other if id == one["trial"] else t)).everyone
+    part = (
+        room.score(room.file("anna", lambda id, t, many: other if id == one["trial"] else t))
+        .everyone.questions["pick"]
+        .all
+    )
     assert part.people.value == pytest.approx(5 / 6)
     assert part.people_class.value == 1.0
 
@@ -154,9 +88,9 @@ def test_tables_and_summary_are_written_and_hold_no_participants_id(room):
         for cell in row.values():
             assert not re.match(r"[=+\-@\t\r\n]", cell)
     summary = json.loads((found.folder / "summary.json").read_text())
-    assert summary["everyone"]["people"]["value"] == 1.0
-    assert summary["everyone"]["by_class"].keys() == {
-        room.key[row["item"]]["class"] for row in rows if row["kind"] == "pick"
+    assert summary["everyone"]["questions"]["pick"]["all"]["people"]["value"] == 1.0
+    assert summary["everyone"]["questions"]["pick"]["by_class"].keys() == {
+        room.key[row["sketch"]]["class"] for row in rows if row["kind"] == "pick"
     }
     for path in found.folder.iterdir():
         assert "prolific-id" not in path.read_text(encoding="utf-8")
@@ -235,7 +169,7 @@ def test_a_participant_who_comes_twice_is_counted_once(room):
         room.file("anna"), room.file("anna", asleep, name="again.json"), room.file("anna", name="copy.json")
     )
     assert found.everyone.participants == 1
-    assert found.everyone.people.value == 1.0
+    assert found.everyone.questions["pick"].all.people.value == 1.0
     assert ["the same participant" in each.why for each in found.refused] == [True, True]
 
 
@@ -260,8 +194,8 @@ def test_lists_are_counted(world, tmp_path):
     room = Room(world.export(tmp_path / "study", trials=4, lists=2), tmp_path)
     found = room.score(room.file("a"), room.file("b", number=2), room.file("c", number=2))
     assert found.lists == {1: 1, 2: 2}
-    assert found.everyone.people.n == 12
-    assert found.everyone.agents.n == 8
+    assert found.everyone.questions["pick"].all.people.n == 12
+    assert found.everyone.questions["pick"].all.agents.n == 8
 
 
 def test_a_study_or_key_that_does_not_belong_is_refused(world, room, tmp_path):
@@ -282,19 +216,3 @@ def test_a_study_or_key_that_does_not_belong_is_refused(world, room, tmp_path):
     path.write_text(path.read_text().replace("Cannot tell", "No idea"))
     with pytest.raises(InputError, match="changed after the export"):
         room.score(answers)
-
-
-def test_two_hundred_participants_take_seconds(room):
-    chance = np.random.default_rng(0)
-    people = [
-        room.rows(f"p{i}", lambda id, t, many: t if chance.random() < 0.7 or id[0] == "c" else (t + 1) % many)
-        for i in range(200)
-    ]
-    (room.folder / "all.json").write_text(json.dumps(people))
-    part = room.score(room.folder / "all.json").everyone
-    assert part.participants == 200
-    assert part.people.cluster_low < part.people.value < part.people.cluster_high
-    # Independent answers: both intervals tell nearly the same.
-    assert part.people.cluster_high - part.people.cluster_low == pytest.approx(
-        part.people.high - part.people.low, rel=0.2
-    )
