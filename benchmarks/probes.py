@@ -10,6 +10,7 @@ wall and CPU; on a machine with other work only the second says something. Resul
 
 import argparse
 import json
+import multiprocessing
 import resource
 import tempfile
 import time
@@ -57,10 +58,20 @@ def demo(vectors: str | None) -> Config:
     return load(Config, "demo", said).config
 
 
+def trained(vectors: str | None, folder: str) -> None:
+    """The run whose drawings are asked."""
+    runs.launch(demo(vectors), Path(folder) / "run", progress=False, device="cpu")
+
+
 def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
     """Every probe on the test plays of both games of the demo, 2 x 16 pools of 64."""
     with tempfile.TemporaryDirectory() as folder:
-        runs.launch(demo(vectors), Path(folder) / "run", progress=False, device="cpu")
+        # In a process of its own: the peak is to be that of `lascaux probe`, not of learning.
+        child = multiprocessing.get_context("spawn").Process(target=trained, args=(vectors, folder))
+        child.start()
+        child.join()
+        if child.exitcode != 0:
+            raise SystemExit(f"the run ended with exit code {child.exitcode}")
         run = runs.load(Path(folder) / "run")
         before = peak()
         rows: dict[str, dict[str, Any]] = {}
