@@ -13,7 +13,6 @@ A bias is a small pydantic model: its fields are its keys in YAML, its hooks do 
 """
 
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic_core import CoreSchema, core_schema
 from torch import nn
 
+from agents.entry_points import load_missing
 from agents.eye import View
 from agents.moment import Moment
 from perception import FrozenTrunk, Trunks
@@ -118,6 +118,8 @@ class Bias(BaseModel):
         return type(self).cost is not Bias.cost
 
 
+GROUP = "lascaux.biases"
+"""Entry points by which other packages bring biases."""
 _BIASES: dict[str, type[Bias]] = {}
 _Subclass = TypeVar("_Subclass", bound=type[Bias])
 
@@ -146,32 +148,8 @@ def bias(name: str) -> Callable[[_Subclass], _Subclass]:
 
 def biases() -> dict[str, type[Bias]]:
     """Every registered bias by name; those of other packages (entry points ``lascaux.biases``) included."""
-    for entry in metadata.entry_points(group="lascaux.biases"):
-        if entry.name not in _BIASES:
-            _load(entry)
+    load_missing(GROUP, "bias", _BIASES)
     return dict(_BIASES)
-
-
-def origins() -> dict[str, str]:
-    """Biases that came by an entry point: the word, and the package with its version (``upright 1.0``)."""
-    return {
-        entry.name: f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        for entry in metadata.entry_points(group="lascaux.biases")
-    }
-
-
-def _load(entry: metadata.EntryPoint) -> None:
-    where = f"entry point {entry.name} = {entry.value!r}" + (f" of {entry.dist.name}" if entry.dist else "")
-    try:
-        entry.load()
-    except InputError:
-        raise
-    except Exception as error:  # whatever a stranger's module raises when it is imported
-        what = f"the bias {entry.name!r} of another package fails: {type(error).__name__}: {error}".splitlines()[0]
-        raise InputError(what, where, "mend or uninstall that package") from error
-    if entry.name not in _BIASES:
-        do = f'say @bias("{entry.name}"), or name the entry point by its word'
-        raise InputError(f"it registers no bias {entry.name!r}", where, do)
 
 
 def labels(several: Sequence[Bias]) -> list[str]:

@@ -9,6 +9,7 @@ wall and CPU; on a machine with other work only the second says something. Resul
 """
 
 import argparse
+import gc
 import json
 import multiprocessing
 import resource
@@ -76,21 +77,32 @@ def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
         before = peak()
         rows: dict[str, dict[str, Any]] = {}
         names = only or probes_of(run.game)
-        games = run.game.parts
-        found, spent = timed(lambda: [gather(run, part, "test", run.config.measure.test_pools) for part in games])
-        rows["playing"] = {**spent, "peak": peak()}
-        for name in names:
-            asked = probes()[name]
-            try:
-                _, spent = timed(lambda asked=asked: [asked(each) for each in found])
-            except InputError as error:
-                rows[name] = {"refused": str(error).replace(folder, "out")}
-                continue
-            rows[name] = {**spent, "peak": peak()}
-            print(f"{name:16} {spent['wall']:7.1f} s wall {spent['cpu']:7.1f} s CPU {peak():6} MiB", flush=True)
+        sketches = 0
+        for part in run.game.parts:  # one after the other, as `lascaux probe` does
+            evidence, spent = timed(lambda part=part: gather(run, part, "test", run.config.measure.test_pools))
+            sketches += evidence.n
+            _add(rows, "playing", spent)
+            for name in names:
+                try:
+                    _, spent = timed(lambda name=name: probes()[name](evidence))  # noqa: B023 (called at once)
+                except InputError as error:
+                    rows[name] = {"refused": str(error).replace(folder, "out")}
+                    continue
+                _add(rows, name, spent)
+                print(
+                    f"{part.label:8} {name:16} {spent['wall']:7.1f} s {spent['cpu']:7.1f} s CPU {peak():6} MiB",
+                    flush=True,
+                )
+            del evidence
+            gc.collect()  # as it does, too
         total = {key: round(sum(row.get(key, 0.0) for row in rows.values()), 1) for key in ("wall", "cpu")}
-        sketches = sum(each.n for each in found)
     return {"sketches": sketches, "rows": rows, "total": total, "peak_before": before, "peak": peak(), "about": about()}
+
+
+def _add(rows: dict[str, dict[str, Any]], name: str, spent: dict[str, float]) -> None:
+    """Add the seconds of one game to a row, and the most memory so far."""
+    row = rows.setdefault(name, {"wall": 0.0, "cpu": 0.0})
+    row |= {key: round(row[key] + spent[key], 2) for key in spent} | {"peak": peak()}
 
 
 def training(times: int) -> dict[str, Any]:

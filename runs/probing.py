@@ -1,5 +1,6 @@
 """Probes asked of runs that are there: of one, or of many side by side, with seeds of one config taken together."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def _evidence(run: Run) -> Any:
         return
     for part in run.game.parts:
         yield part.label, gather(run, part, "test", run.config.measure.test_pools)
+        gc.collect()  # evidence and its sketches know each other: hundreds of megabytes would wait for a round
 
 
 def probed(run: Run, name: str, found: Found) -> Probed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
-from perception import TimmTrunk
+from perception import TimmTrunk, Trunk
 from raster import CanvasConfig, Strokes, on_paper
 from raster.shapes import Bool, Float, Int, Tensor
 from runs.intervals import bootstrap_by_pool, bootstrap_of_mean
@@ -60,7 +60,7 @@ class Sketches:
         self._evidence = evidence
         self._canvas: dict[str, list[Tensor]] = {}
         self._looks: dict[str, Looks] = {}
-        self._memo: dict[str, Looks] = {}
+        self._memo: dict[str, Looks] | None = None
         self.used: dict[str, Looks] = {}
 
     def remember(self, memo: dict[str, Looks]) -> "Sketches":
@@ -150,7 +150,8 @@ class Sketches:
                 self._looks[control] = self.looks("drawings")[torch.cat(self._another)]
             elif control == "blank":
                 one = self.judged([on_paper(self.canvases("blank")[0][:1]).float()])
-                self._looks[control] = one[torch.zeros(sum(self.sizes), dtype=torch.long)]
+                rows = (sum(self.sizes), -1)
+                self._looks[control] = Looks(one.places.expand(rows), one.whole.expand(rows))
             else:
                 self._looks[control] = self.judged([on_paper(each).float() for each in self.canvases(control)])
         return self._looks[control]
@@ -166,18 +167,21 @@ class Sketches:
     def judged(self, pictures: Sequence[Float[Tensor, "b 3 h w"]]) -> Looks:
         """What the judge sees of RGB pictures in [0, 1], on the CPU."""
         trunk = self._evidence.run.trunks[JUDGE]
-        found = []
         with torch.no_grad():
-            for part in (some for each in pictures for some in each.split(CHUNK)):
-                key = hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
-                if key in self._memo:
-                    looks = self._memo[key]
-                else:
-                    places, whole = trunk(part, [PLACES, WHOLE])
-                    looks = Looks(places.flatten(1).cpu(), whole.mean(dim=(2, 3)).cpu())
-                self.used[key] = looks
-                found.append(looks)
+            found = [self._recalled(trunk, part) for each in pictures for part in each.split(CHUNK)]
         return Looks(torch.cat([each.places for each in found]), torch.cat([each.whole for each in found]))
+
+    def _recalled(self, trunk: Trunk, part: Float[Tensor, "b 3 h w"]) -> Looks:
+        """What the judge sees of some pictures, or saw of the same pixels before."""
+        # Hashes and copies are for those who come again with the same pixels: they cost memory.
+        key = "" if self._memo is None else hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
+        looks = None if self._memo is None else self._memo.get(key)
+        if looks is None:
+            places, whole = trunk(part, [PLACES, WHOLE])
+            looks = Looks(places.flatten(1).cpu(), whole.mean(dim=(2, 3)).cpu())
+        if self._memo is not None:
+            self.used[key] = looks
+        return looks
 
     @cached_property
     def _another(self) -> list[Int[Tensor, " b"]]:

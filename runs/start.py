@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from pydantic import BaseModel
 
-from agents.bias import origins
+from agents.bias import GROUP as OF_BIASES
+from agents.entry_points import origins
 from games import Referential
 from games.pictures import Gallery, PicturesUnavailable, load_gallery
 from perception import FeatureCache, Trunks
@@ -23,7 +24,8 @@ from runs.folder import Folder, cut_back, read_json, write_json, write_text
 from runs.journal import Journal
 from runs.loading import diff, dump
 from runs.loading import load as load_config
-from runs.probes import probe_origins, probes
+from runs.probes import GROUP as OF_PROBES
+from runs.probes import probes
 from runs.progress import Progress
 from runs.report import write_report
 from runs.run import Run, assemble
@@ -229,8 +231,8 @@ def surroundings(gallery: Material, dtype: torch.dtype, seed: int, plugins: tupl
         "seed": seed,
         "command": sys.argv,
         "plugins": list(plugins),
-        "biases_of_packages": origins(),
-        "probes_of_packages": probe_origins(),
+        "biases_of_packages": origins(OF_BIASES),
+        "probes_of_packages": origins(OF_PROBES),
         "pictures": gallery.content,
     }
 

@@ -7,6 +7,6 @@
 ``@probe("name")`` registers another; see docs/probes.md.
 """
 
-from runs.probes._registry import NEEDS, Probe, ask_all, asked, probe, probe_origins, probes, probes_of
+from runs.probes._registry import GROUP, NEEDS, Probe, ask_all, asked, probe, probes, probes_of
 
-__all__ = ["NEEDS", "Probe", "ask_all", "asked", "probe", "probe_origins", "probes", "probes_of"]
+__all__ = ["GROUP", "NEEDS", "Probe", "ask_all", "asked", "probe", "probes", "probes_of"]

@@ -14,7 +14,7 @@ configs stand on, brings nothing with it.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from agents.entry_points import load_missing
 from raster.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Probe:
         return self.ask(evidence)
 
 
+GROUP = "lascaux.probes"
+"""Entry points by which other packages bring probes."""
 _PROBES: dict[str, Probe] = {}
 _Ask = TypeVar("_Ask", bound="Callable[[Any], Finding]")
 
@@ -134,37 +137,13 @@ def _import_shipped() -> None:
 def probes() -> dict[str, Probe]:
     """Every probe by name; those of other packages (entry points ``lascaux.probes``) included."""
     _import_shipped()
-    for entry in metadata.entry_points(group="lascaux.probes"):
-        if entry.name not in _PROBES:
-            _load(entry)
+    load_missing(GROUP, "probe", _PROBES)
     return dict(sorted(_PROBES.items()))
 
 
 def probes_of(game: "Game") -> list[str]:
     """The names of the probes that can be asked of a game of this kind."""
     return [name for name, each in probes().items() if each.fits(game)]
-
-
-def probe_origins() -> dict[str, str]:
-    """Probes that came by an entry point: the word, and the package with its version (``leaning 1.0``)."""
-    return {
-        entry.name: f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        for entry in metadata.entry_points(group="lascaux.probes")
-    }
-
-
-def _load(entry: metadata.EntryPoint) -> None:
-    where = f"entry point {entry.name} = {entry.value!r}" + (f" of {entry.dist.name}" if entry.dist else "")
-    try:
-        entry.load()
-    except InputError:
-        raise
-    except Exception as error:  # whatever a stranger's module raises when it is imported
-        what = f"the probe {entry.name!r} of another package fails: {type(error).__name__}: {error}".splitlines()[0]
-        raise InputError(what, where, "mend or uninstall that package") from error
-    if entry.name not in _PROBES:
-        do = f'say @probe("{entry.name}"), or name the entry point by its word'
-        raise InputError(f"it registers no probe {entry.name!r}", where, do)
 
 
 class _Known:

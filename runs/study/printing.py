@@ -71,8 +71,8 @@ def print_score(result: "Score", console: Console) -> None:
     if result.to_code:
         console.print(Text(f"{result.to_code} name(s) fit nothing: write 1 or 0 into names.csv, and score again"))
     for kind, formula in result.formulas.items():
-        console.print(Text(f"responses.csv, kind {kind}: {formula}"))
-    console.print(Text(f"written: {plain(result.folder, 200)}/{', '.join(result.written)}"))
+        console.print(Text(f"responses.csv, kind {kind}: {formula}"), soft_wrap=True)
+    console.print(Text(f"written: {plain(result.folder, 200)}/{', '.join(result.written)}"), soft_wrap=True)
 
 
 Cell = Callable[[Question], str]

@@ -117,6 +117,7 @@ def _unzipped(path: Path, refused: list[Refusal]) -> Iterator[tuple[Path, str]]:
                 try:
                     with archive.open(each) as file:  # bounded: a header may lie about the size
                         yield source, _decoded(file.read(LARGEST + 1))
+                # zipfile's words for a password (RuntimeError), a compression that it has not, and an end too soon
                 except (DoesNotFit, RuntimeError, NotImplementedError, EOFError) as error:
                     why = str(error) if isinstance(error, DoesNotFit) else "locked with a password, or damaged"
                     refused.append(Refusal(source, why))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.bias import _BIASES, biases, origins
+from agents.bias import _BIASES, GROUP, biases
+from agents.entry_points import origins
 from raster import InputError
 from runs.folder import lines, read_json
 
@@ -110,7 +111,7 @@ def test_a_package_s_bias_is_loaded_once_by_its_word(tmp_path: Path, monkeypatch
     install(tmp_path, "leaning_of_test", text, {"leaning": "leaning_of_test:Leaning"}, "leaning-bias")
     monkeypatch.syspath_prepend(tmp_path)
     assert biases()["leaning"] is biases()["leaning"]
-    assert origins() == {"leaning": "leaning-bias 1.0"}
+    assert origins(GROUP) == {"leaning": "leaning-bias 1.0"}
     sys.modules.pop("leaning_of_test")
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from agents.entry_points import origins
 from raster import InputError
 from runs.config import Config
 from runs.evidence import Evidence, Finding, gather
 from runs.loading import load
-from runs.probes import NEEDS, ask_all, probe, probe_origins, probes, probes_of
+from runs.probes import GROUP, NEEDS, ask_all, probe, probes, probes_of
 from runs.probes._registry import _PROBES
 from runs.run import Run, assemble
 
@@ -160,7 +161,7 @@ def test_a_package_s_probe_is_found_by_its_word(tmp_path: Path, monkeypatch: pyt
     install(tmp_path, "mine_of_test", text)
     monkeypatch.syspath_prepend(tmp_path)
     assert probes()["mine"].about == "Asks."
-    assert probe_origins() == {"mine": "odd-probe 1.0"}
+    assert origins(GROUP) == {"mine": "odd-probe 1.0"}
     sys.modules.pop("mine_of_test")
 
 
