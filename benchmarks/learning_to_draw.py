@@ -22,7 +22,6 @@ settle()
 
 import torch  # noqa: E402 (after settle, which torch's threads read)
 from _cases import about  # noqa: E402
-from scipy import stats  # noqa: E402
 from torchvision.utils import save_image  # noqa: E402
 
 from raster import on_paper  # noqa: E402
@@ -32,6 +31,7 @@ from runs.loading import load  # noqa: E402
 from runs.probes.iconicity import iconicity  # noqa: E402
 from runs.probes.rate import rate  # noqa: E402
 from runs.run import assemble  # noqa: E402
+from runs.spread import over_seeds  # noqa: E402
 from runs.summary import row  # noqa: E402
 from runs.train import Learner  # noqa: E402
 
@@ -106,12 +106,7 @@ def _is(key: str, preset: str) -> bool:
 
 def interval(runs: list[dict[str, Any]], key: str) -> tuple[float, float, float]:
     """Mean over seeds and its 95 % interval (Student's t over seeds), in percent."""
-    values = [100 * run[key] for run in runs]
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    low, high = stats.t.interval(0.95, len(values) - 1, mean, stats.sem(values) or 1e-9)
-    return mean, float(low), float(high)
+    return over_seeds([100 * run[key] for run in runs])
 
 
 def _table(name: str, found: dict[tuple[str, str], list[dict[str, Any]]]) -> str:

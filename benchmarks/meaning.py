@@ -28,9 +28,9 @@ from raster.errors import InputError  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.evidence import gather  # noqa: E402
 from runs.finding import plain  # noqa: E402
-from runs.intervals import over_seeds  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.probes import probes, probes_of  # noqa: E402
+from runs.spread import over_seeds  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "meaning.json"
 OUT = Path("out") / "meaning"

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
 
 from raster.shapes import Bool, Float, Tensor
+from runs.spread import wilson
 
-__all__ = ["bootstrap_by_pool", "bootstrap_of", "bootstrap_of_mean", "over_seeds"]
+__all__ = ["bootstrap_by_pool", "bootstrap_of", "bootstrap_of_mean"]
 
 
 def bootstrap_by_pool(pools: list[Bool[Tensor, " b"]], seed: int = 0) -> tuple[float, float]:
@@ -25,8 +25,7 @@ def bootstrap_by_pool(pools: list[Bool[Tensor, " b"]], seed: int = 0) -> tuple[f
     sizes = np.array([len(pool) for pool in pools], dtype=float)
     if len(rates) < 2 or np.ptp(rates) == 0:
         right = round(float(rates.mean()) * len(rates))
-        interval = stats.binomtest(right, len(rates)).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+        return wilson(right, len(rates))
     return _resampled(rates, sizes, seed)
 
 
@@ -68,19 +67,3 @@ def bootstrap_of(
         return float("nan"), float("nan")
     low, high = np.nanquantile(found, [0.025, 0.975])
     return float(low), float(high)
-
-
-def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean over runs that differ in their seed alone, and its 95 % interval (Student's t with n - 1 degrees).
-
-    One run tells nothing of the spread over seeds: its interval is NaN.
-
-    >>> mean, low, high = over_seeds([0.5, 0.6, 0.7])
-    >>> round(mean, 3), round(low, 3), round(high, 3)
-    (0.6, 0.352, 0.848)
-    """
-    each = np.asarray(values, dtype=float)
-    if len(each) < 2:
-        return float(each.mean()), float("nan"), float("nan")
-    half = float(stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each)))
-    return float(each.mean()), float(each.mean()) - half, float(each.mean()) + half

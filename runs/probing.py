@@ -14,11 +14,11 @@ from runs.config import Config
 from runs.evidence import gather
 from runs.finding import Finding, plain
 from runs.folder import Folder, lines
-from runs.intervals import over_seeds
 from runs.loading import load as load_config
 from runs.probes import ask_all, asked, probes_of
 from runs.report.probes import Found, Probed, photos_of
 from runs.run import Run
+from runs.spread import over_seeds
 from runs.start import load
 from runs.tracing import trace_split
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from runs.intervals import over_seeds
 from runs.report.figures import as_svg
+from runs.spread import over_seeds
 
 MARKS = {"untrained": "s", "shuffled": "^", "blank": "o", "random": "D", "ceiling": "*", "photos": "P"}
 """How baselines are marked; others are ticks."""

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from runs.spread import wilson
+
 __all__ = [
     "Crossed",
     "Interval",
@@ -20,7 +22,6 @@ __all__ = [
     "mean",
     "rate",
     "resampled",
-    "wilson",
 ]
 
 RESAMPLES = 2000
@@ -69,16 +70,6 @@ class Crossed:
     @property
     def value(self) -> float:
         return float(self.sums.sum() / self.counts.sum())
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """95 % Wilson interval of ``right`` out of ``n``, at least one.
-
-    >>> [round(end, 3) for end in wilson(8, 10)]
-    [0.49, 0.943]
-    """
-    interval = stats.binomtest(right, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def crossed(

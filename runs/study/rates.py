@@ -8,7 +8,8 @@ from typing import cast
 import numpy as np
 from scipy import stats
 
-from runs.study.intervals import Crossed, Mean, Rate, above_chance, contrast, crossed, mean, rate, wilson
+from runs.spread import wilson
+from runs.study.intervals import Crossed, Mean, Rate, above_chance, contrast, crossed, mean, rate
 from runs.study.rows import Row
 
 __all__ = ["Difference", "Group", "Line", "by", "differences", "group", "table_of"]

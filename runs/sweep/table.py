@@ -1,16 +1,13 @@
 """All runs of a sweep as one table: a row for what is varied, means over seeds with their intervals."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
-
-from scipy.stats import t as student
 
 from runs.folder import Folder, read_json, write_json, write_text
 from runs.report._pages import page
+from runs.spread import over_seeds
 from runs.sweep.plan import Point
 
 MEASURES = (
@@ -46,11 +43,9 @@ class Mean:
         >>> Mean.of([0.4, 0.6])
         Mean(value=0.5, low=-0.77..., high=1.77..., n=2)
         """
-        mean, n = fmean(values), len(values)
-        if n < 2:
-            return cls(mean, None, None, n)
-        half = float(student.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
-        return cls(mean, mean - half, mean + half, n)
+        mean, low, high = over_seeds(values)
+        several = len(values) > 1
+        return cls(mean, low if several else None, high if several else None, len(values))
 
 
 @dataclass(frozen=True)

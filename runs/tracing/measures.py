@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from scipy import stats
 
 from raster import InputError
 from raster.shapes import Bool, Float, Int, Tensor
@@ -12,6 +11,7 @@ from runs.evidence import Finding, bootstrap_by_pool
 from runs.journal import Journal
 from runs.probes._registry import ask_all, probe
 from runs.run import Run
+from runs.spread import wilson
 from runs.tracing.classifier import classifier_of
 from runs.tracing.features import along, modified_hausdorff
 from runs.tracing.traces import CONTROLS, Traces, ratio, trace_split
@@ -87,9 +87,9 @@ def readable(traces: Traces) -> Finding:
     classifier = classifier_of(run)
     right = classifier.read(traces.canvas) == traces.label  # [n]
     seen = classifier.read(traces.wanted) == traces.label
-    low, high = _wilson(right)
+    low, high = wilson(int(right.sum()), len(right))
     value, least, most = ratio(right.double(), seen.double())
-    pictures_low, pictures_high = _wilson(seen)
+    pictures_low, pictures_high = wilson(int(seen.sum()), len(seen))
     baselines = {
         "pictures": float(seen.double().mean()),
         "pictures_low": pictures_low,
@@ -171,8 +171,3 @@ def _trials(traces: Traces) -> Iterator[tuple[Int[Tensor, " w"], Int[Tensor, " w
         rows = [fit[int(torch.randint(len(fit), (1,), generator=generator))] for fit in chosen]
         shown, asked = torch.tensor(rows).unbind(dim=1)
         yield shown, asked
-
-
-def _wilson(right: Bool[Tensor, " n"]) -> tuple[float, float]:
-    interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from runs.config import Config
-from runs.run import Run
+from runs.run import Run, assemble
 from runs.start import launch
 from runs.train import Learner
 
@@ -91,3 +92,9 @@ def whole_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         return whole, launch(config, tmp_path / "killed", resume=True, progress=False, device="cpu")
 
     return make
+
+
+@pytest.fixture(scope="module")
+def untrained(small: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Agents that never learned."""
+    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))

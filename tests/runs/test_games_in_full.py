@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from runs.run import Run, assemble
 from runs.start import launch
 from runs.study import export
 from runs.train import Learner
+from tests.runs.pages import Page
 
 CONTROLS = ("blank", "shuffled", "untrained", "random")
 
@@ -40,18 +40,6 @@ def done(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
     game = {"kind": "mixture", "of": [SEVERAL, {"kind": "referential", "view": "same", "candidates": 5}]}
     config = several(small, game=game, measure={"validation_pools": 1, "test_pools": 3, "candidates": [3, 5]})
     return launch(config, tmp_path_factory.mktemp("several") / "run", progress=False, device="cpu")
-
-
-class Text(HTMLParser):
-    """The text of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.feed(html)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 # Several targets
@@ -162,7 +150,7 @@ def test_balanced_accuracy_stands_in_metrics_summary_and_report(done: Run) -> No
     assert "balanced" not in summary["splits"]["test"]["same"]
     found = [line for line in lines(done.folder.metrics) if "balanced" in line]
     assert {line["split"] for line in found} == {"train", "validation"}
-    text = Text(done.folder.report.read_text()).text
+    text = Page(done.folder.report.read_text()).text
     assert "Balanced accuracy" in text and f"{100 * row['balanced']:.1f}" in text
     assert "another picture of the class, several targets or none" in text
     before = done.folder.report.read_text()
@@ -265,7 +253,7 @@ def test_the_test_is_played_among_other_numbers_of_candidates_with_every_control
                 assert row["chance"] == pytest.approx(1 / int(number)) and row["n"] == 3 * int(number)
     evidence = gather(done, done.game.parts[1].among(3), "test", 3)
     assert summary["splits"]["test"]["same"]["candidates"]["3"]["rate"] == evidence.rate()
-    text = Text(done.folder.report.read_text()).text
+    text = Page(done.folder.report.read_text()).text
     assert "Among other numbers of candidates" in text
 
 

@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +25,9 @@ from runs.report.figures import confusion
 from runs.run import Run
 from runs.start import launch
 from runs.train import Learner
+from tests.runs.pages import Page, report_of
 
 Make = Callable[..., Config]
-
-
-class Page(HTMLParser):
-    """Every tag with its attributes, and the text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def page_of(folder: Path) -> Page:
-    return Page((folder / "report.html").read_text())
 
 
 # The page
@@ -64,7 +44,7 @@ def test_a_report_needs_no_network_and_runs_nothing(finished: Run) -> None:
 
 
 def test_a_report_shows_the_run(finished: Run) -> None:
-    page, summary = page_of(finished.folder.path), read_json(finished.folder.path / "summary.json")
+    page, summary = report_of(finished.folder.path), read_json(finished.folder.path / "summary.json")
     assert "finished at step 6 of 6" in page.text
     for key in ("rate", "low", "high", "blank", "shuffled", "untrained", "ceiling"):
         assert f"{100 * summary[key]:.1f}" in page.text
@@ -96,7 +76,7 @@ def test_names_of_classes_are_shown_as_they_are(finished: Run, tmp_path: Path) -
     pictures["names"] = [pictures["classes"][label] for label in pictures["label"]]
     (folder / "pictures.json").write_text(json.dumps(pictures))
     write_report(folder)
-    page = page_of(folder)
+    page = report_of(folder)
     assert "script" not in {tag for tag, _ in page.tags}
     assert all((given.get("src") or "data:").startswith("data:") for _, given in page.tags)
     assert all(name in page.text for name in HOSTILE)
@@ -128,7 +108,7 @@ def test_an_unfinished_run_gives_a_report(
     with pytest.raises(KeyboardInterrupt):
         launch(small(), tmp_path / "run", progress=False, device="cpu")
     write_report(tmp_path / "run")
-    page = page_of(tmp_path / "run")
+    page = report_of(tmp_path / "run")
     assert f"interrupted at step {at} of 6" in page.text
     assert ("No plays yet." in page.text) == (at < 3)  # validated every third step
     assert "Results and controls" not in page.text

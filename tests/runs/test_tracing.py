@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from runs.tracing import Traces, classifier_of, readable, trace_split
 from runs.tracing.measures import row
 from runs.tracing.traces import CONTROLS, ink_of, ratio
 from runs.train import Learner
+from tests.runs.pages import Page
 
 Make = Callable[..., Config]
 TRACING: dict[str, Any] = {
@@ -60,21 +60,6 @@ def done(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
     sender = TRACING["sender"] | {"strokes": {"count": 4, "presence": "hard", "width": {"low": 0.1, "high": 0.5}}}
     config = tracing(small, sender=sender, community={"senders": 2}, probes=["readable", "one_shot"])
     return launch(config, tmp_path_factory.mktemp("tracing") / "run", progress=False, device="cpu")
-
-
-class Page(HTMLParser):
-    """What a page shows."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text, self.tags = "", [""]
-        self.feed(html)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append(tag)
 
 
 # Learning
@@ -259,7 +244,8 @@ def test_the_summary_is_whole_and_the_journal_has_the_traces(done: Run) -> None:
 
 def test_the_page_shows_pictures_traces_and_what_lies_between(done: Run) -> None:
     page = Page(done.folder.report.read_text(encoding="utf-8"))
-    assert page.tags.count("svg") == 32 + 4 * 7 and page.tags.count("img") == 32 + 4 * 2 + 1
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("svg") == 32 + 4 * 7 and tags.count("img") == 32 + 4 * 2 + 1
     for words in ("Between two pictures", "Errors and controls", "One-shot classes", "What a reader reads"):
         assert words in page.text
     assert "http" not in page.text.replace("http://www.w3.org", "")

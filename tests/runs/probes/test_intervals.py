@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
-from runs.intervals import bootstrap_of, bootstrap_of_mean, over_seeds
+from runs.intervals import bootstrap_of, bootstrap_of_mean
+from runs.spread import over_seeds
 
 
 def test_the_bootstrap_of_a_mean_is_that_of_any_statistic_that_is_a_mean() -> None:

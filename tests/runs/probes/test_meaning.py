@@ -24,16 +24,11 @@ from runs.probes.drift import drift
 from runs.probes.iconicity import iconicity, margin
 from runs.probes.semanticity import _partial, semanticity
 from runs.probes.symbolicity import held_out, separability, symbolicity
-from runs.run import Run, assemble
+from runs.run import Run
 from runs.sketches import Looks, Sketches
 
 Make = Callable[..., Config]
 EYE = TimmTrunk(name="test_resnet", weights="random", size=32)
-
-
-@pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
 
 
 @pytest.fixture

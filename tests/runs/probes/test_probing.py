@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from runs.report.drawn import PALE, drawn_svg, shades
 from runs.report.probes import Probed, sections, write_probes_page
 from runs.run import Run
 from runs.start import load
+from tests.runs.pages import Page
 
 Make = Callable[..., Config]
 
@@ -147,20 +147,6 @@ def test_what_the_command_finds_is_what_the_run_found_at_its_end(finished: Run) 
 # The page
 
 
-class Tags(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 def rich_run(config: Config, name: str) -> Probed:
     """A run whose findings have all that a page can show, under names that would like to be more than names."""
     strokes = Strokes(torch.rand(1, 3, 2, 2, generator=torch.Generator().manual_seed(0)) - 0.5)
@@ -178,7 +164,7 @@ def rich_run(config: Config, name: str) -> Probed:
 def test_the_page_shows_all_there_is_and_runs_nothing_of_it(small: Make, tmp_path: Path) -> None:
     runs = [rich_run(small(seed=seed), f"<img src=x>{seed}") for seed in range(2)]
     text = write_probes_page(tmp_path / "page.html", runs, pooled(runs)).read_text()
-    page = Tags(text)
+    page = Page(text)
     assert not {"script", "link", "iframe", "b>caption"} & {tag for tag, _ in page.tags}
     assert all((given.get("src") or "data:").startswith("data:") for _, given in page.tags)
     for told in ("<b>caption</b>", "<script>alert(1)</script>", "<img src=x>0", "a row", "<i>"):

@@ -17,7 +17,7 @@ from runs.evidence import Evidence, Finding, gather
 from runs.loading import load
 from runs.probes import GROUP, NEEDS, ask_all, probe, probes, probes_of
 from runs.probes._registry import _PROBES
-from runs.run import Run, assemble
+from runs.run import Run
 
 Make = Callable[..., Config]
 
@@ -29,11 +29,6 @@ def registry() -> Iterator[None]:
     yield
     _PROBES.clear()
     _PROBES.update(before)
-
-
-@pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

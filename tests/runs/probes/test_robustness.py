@@ -23,11 +23,6 @@ Make = Callable[..., Config]
 
 
 @pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
 def evidence(untrained: Run) -> Evidence:
     return gather(untrained, untrained.game.parts[0], "test", 2)
 

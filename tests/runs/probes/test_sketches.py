@@ -11,15 +11,10 @@ from raster import CanvasConfig, Strokes
 from runs import sketches
 from runs.config import Config
 from runs.evidence import Evidence, gather
-from runs.run import Run, assemble
+from runs.run import Run
 from runs.sketches import CONTROLS, random_strokes
 
 Make = Callable[..., Config]
-
-
-@pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from runs.probes import _standins as named
 from runs.probes import probes
 from runs.probes._standins import TEMPLATE, _by_label, _by_photos, _by_words, trunks_in
 from runs.probes.standins import cohen_kappa, fleiss_kappa, predicts_people, read_drawings, standins
-from runs.run import Run, assemble
+from runs.run import Run
 
 Make = Callable[..., Config]
 EYE = TimmTrunk(name="test_resnet", weights="random", size=32)
@@ -33,11 +33,6 @@ def _small_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (sketches, named):
         monkeypatch.setattr(module, "JUDGE", EYE)
     monkeypatch.setattr(named, "EYE", EYE)
-
-
-@pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
 
 
 @pytest.fixture

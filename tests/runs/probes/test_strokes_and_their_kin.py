@@ -39,11 +39,6 @@ from runs.run import Run, assemble
 Make = Callable[..., Config]
 
 
-@pytest.fixture(scope="module")
-def untrained(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return assemble(small(), tmp_path_factory.mktemp("untrained"), torch.device("cpu"))
-
-
 @pytest.fixture(autouse=True)
 def _small_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sketches, "JUDGE", TimmTrunk(name="test_resnet", weights="random", size=32))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from raster import InputError
+from runs.spread import wilson
 from runs.study import score
 from runs.study.files import read_table
-from runs.study.intervals import wilson
 from tests.runs.study.rooms import Room, asleep, checksum, right, shy, wrong_but_awake
 
 

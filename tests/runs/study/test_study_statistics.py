@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from runs.spread import wilson
 from runs.study.agreement import agreement, entropy, krippendorff_alpha, split_half
-from runs.study.intervals import above_chance, contrast, crossed, mean, rate, resampled, wilson
+from runs.study.intervals import above_chance, contrast, crossed, mean, rate, resampled
 from runs.study.preferences import Contest, bradley_terry, strengths
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011): data of its sections A, B and C; "." is missing.
