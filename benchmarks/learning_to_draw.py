@@ -30,7 +30,7 @@ from runs.evidence import gather  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.probes.iconicity import iconicity  # noqa: E402
 from runs.probes.rate import rate  # noqa: E402
-from runs.run import assemble  # noqa: E402
+from runs.run import Run, assemble  # noqa: E402
 from runs.spread import over_seeds  # noqa: E402
 from runs.summary import row  # noqa: E402
 from runs.train import Learner  # noqa: E402
@@ -70,8 +70,14 @@ def measure(config: Config, sheet: Path | None) -> dict[str, Any]:
         "iconicity_chance": icons.chance,
         "steps": run.step,
         "cpu_seconds": round(spent, 1),
-        "pictures": f"{run.gallery.source}, {len(run.gallery.label)} pictures",
+        "pictures": f"{_source(run)}, {len(run.gallery.label)} pictures",
     }
+
+
+def _source(run: Run) -> str:
+    """What was shown, in words that name no folder of whoever ran it."""
+    folder = run.config.pictures.kind == "folder"
+    return "a part of CIFAR-10, from a folder of files" if folder else run.gallery.source
 
 
 def pictures(name: str, cifar10: Path | None) -> list[str]:
