@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
+from agents._linear import LargeLinear
 from agents.eye import Eye
 from agents.heads import Connected, OnePass, StrokeSet
 from agents.moment import Moment
@@ -142,18 +143,26 @@ class Stack:
     Attributes:
         agents: the agents, row by row.
         tensors: their parameters by name, [n, ...].
+        gradients: after ``collect``, the gradients of those that have any, [n, ...], where every agent played once;
+            else None. Each agent's own gradient is a view of its row.
     """
 
     def __init__(self, agents: Sequence[nn.Module]) -> None:
         self.agents = list(agents)
-        self._own = [dict(agent.named_parameters()) for agent in self.agents]
+        every = [dict(agent.named_parameters()) for agent in self.agents]
+        self._own = {name: [each[name] for each in every] for name in every[0]}
         with torch.no_grad():
-            self.tensors = {name: torch.stack([own[name] for own in self._own]) for name in self._own[0]}
-        for row, own in enumerate(self._own):
-            for name, parameter in own.items():
+            self.tensors = {name: torch.stack(own) for name, own in self._own.items()}
+        for name, own in self._own.items():
+            for row, parameter in enumerate(own):
                 parameter.data = self.tensors[name][row]
         self._call = _Call(self.agents[0])
         self._played: list[tuple[Layout, dict[str, Tensor]]] = []
+        self.gradients: dict[str, Tensor] | None = None
+
+    def own(self, name: str) -> list[nn.Parameter]:
+        """The agents' own parameters of that name, row by row."""
+        return self._own[name]
 
     def run(
         self, layout: Layout, method: Callable[..., Any], moment: Moment, noise: Sequence[torch.Generator], given: Any
@@ -182,11 +191,12 @@ class Stack:
         self._played.append((layout, leaves))
         row = torch.arange(len(layout.rows), device=next(iter(leaves.values())).device)
         # "same": what a method draws it draws from the generators of all rows, and picks its own (`_Dealt`).
-        return vmap(one, randomness="same")(leaves, row, given)
+        with LargeLinear():
+            return vmap(one, randomness="same")(leaves, row, given)
 
     def _leaves(self, rows: list[int]) -> dict[str, Tensor]:
         """The parameters of some rows as new leaves; without a copy where all play, each once."""
-        whole = rows == list(range(len(self.agents)))
+        whole = self._whole(rows)
         leaves = {}
         for name, tensor in self.tensors.items():
             part = tensor.detach() if whole else tensor[torch.tensor(rows, device=tensor.device)]
@@ -195,14 +205,21 @@ class Stack:
 
     def collect(self) -> None:
         """After a backward pass: hand each agent that played the gradient of its row; the others keep None."""
+        self.gradients = None
         for layout, leaves in self._played:
-            for name, leaf in leaves.items():
-                if leaf.grad is None:
-                    continue
-                for row, gradient in zip(layout.rows, leaf.grad.unbind(), strict=True):
-                    parameter = self._own[row][name.removeprefix("agent.")]
-                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+            found = {name.removeprefix("agent."): leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+            if len(self._played) == 1 and self._whole(layout.rows):
+                self.gradients = found
+            for name, gradients in found.items():
+                own = self._own[name]
+                for row, gradient in zip(layout.rows, gradients.unbind(), strict=True):
+                    before = own[row].grad
+                    own[row].grad = gradient if before is None else before + gradient
         self._played = []
+
+    def _whole(self, rows: list[int]) -> bool:
+        """Whether these are all agents, each once."""
+        return rows == list(range(len(self.agents)))
 
 
 def stacks_of(agents: Sequence[nn.Module]) -> list[tuple[list[int], Stack | None]]:

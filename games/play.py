@@ -71,6 +71,8 @@ class Round:
 
     def to(self, device: torch.device) -> "Round":
         """The same round with its indices on ``device``."""
+        if self.pool.device == device:
+            return self
         return replace(
             self,
             pool=self.pool.to(device),

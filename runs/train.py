@@ -1,7 +1,7 @@
 """Learning: the loop, its schedule, what it writes down, and how it goes on exactly where it stopped."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from runs.journal import Journal, Record
 from runs.life import Life
 from runs.process import asked_to_stop
 from runs.run import Run
+from runs.stacked import StackedAdamW
 from runs.steps import by_pace, clip_each, lr_at, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
@@ -56,6 +57,12 @@ class Learner:
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
         self.executor = executor_of(run)
         paces = {name: list(groups) for name, groups in self.groups.items()}
+        self.parameters = [each for groups in self.groups.values() for group in groups.values() for each in group]
+        self.stacked = [
+            StackedAdamW(names, stack, [self.optimisers[name] for name in names])
+            for names, stack in (self.executor.stacks() if self.fused else ())
+            if len({pace for name in names for pace in paces[name]}) == 1
+        ]
         self.life = Life(run, self.optimisers, paces)
         self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
@@ -76,6 +83,8 @@ class Learner:
         run, step = self.run, self.run.step
         game, gallery = run.config.game, run.gallery
         self.happened = self.life.before(step, lr_at(self.train, step))
+        if self.happened:
+            self._forget()
         meetings = run.community.sample(self.meeting)
         dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
         cuts = self.life.cuts(meetings)
@@ -83,18 +92,18 @@ class Learner:
         parts = [game.parts[each.part].label for each in dealt]
         pushed = [run.community.pushed_by("senders", sender) for sender, _ in meetings]
         total = self._cost(plays, parts, pushed)
-        for groups in self.groups.values():
-            for parameter in (each for group in groups.values() for each in group):
-                parameter.grad = None
+        for parameter in self.parameters:
+            parameter.grad = None
         total.backward()
         self.executor.collect()
         costly = [any(run.biases[number].costs() for number in numbers) for numbers in pushed]
         reached = {pair[0] for pair, cut, cost in zip(meetings, cuts, costly, strict=True) if cost or not cut}
-        for sender in {sender for sender, _ in meetings} - reached:
+        unreached = {f"senders.{sender}" for sender, _ in meetings if sender not in reached}
+        for sender in unreached:
             # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
-            self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
+            self.members[sender].zero_grad(set_to_none=True)
         run.trunks.forget()
-        self._move(lr_at(self.train, step))
+        self._move(lr_at(self.train, step), unreached)
         with torch.no_grad():
             for number, each in enumerate(run.biases):
                 for play, numbers in zip(plays, pushed, strict=True):
@@ -138,14 +147,19 @@ class Learner:
                     losses[place] = losses[place] + cost
         return torch.stack(losses).sum()
 
-    def _move(self, lr: float) -> None:
+    def _move(self, lr: float, unreached: Set[str]) -> None:
         """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
+        done: set[str] = set()
+        for own in self.stacked:
+            if not unreached.intersection(own.names) and all(map(self.life.learns, own.names)) and own.ready():
+                own.step(lr * next(iter(self.groups[own.names[0]])), self.train.clip)
+                done.update(own.names)
         moving = {}
-        for name, optimiser in self.optimisers.items():
-            own = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
-            if own and self.life.learns(name):
-                moving[name] = own
-                for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
+        for name in [name for name in self.optimisers if name not in done]:
+            gradients = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
+            if gradients and self.life.learns(name):
+                moving[name] = gradients
+                for group, pace in zip(self.optimisers[name].param_groups, self.groups[name], strict=True):
                     group["lr"] = lr * pace
         clip_each(list(moving.values()), self.train.clip)
         if self.fused:
@@ -153,6 +167,13 @@ class Learner:
         else:
             for name in moving:
                 self.optimisers[name].step()
+        for own in self.stacked:
+            own.forget(moving)
+
+    def _forget(self) -> None:
+        """Optimisers may remember something else than after the last step."""
+        for each in self.stacked:
+            each.forget()
 
     def _note_gradient(self, name: str, costs: Sequence[Tensor], plays: Sequence[Play]) -> None:
         """How hard a weighted cost pulls at the strokes: for each play the norm of its gradient in their points.
@@ -203,6 +224,7 @@ class Learner:
         """Go back to a ``state`` that was saved after ``step`` steps."""
         for name, optimiser in self.optimisers.items():
             checkpoint.restore_optimiser(optimiser, state["optimisers"][name])
+        self._forget()
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
         self.life.restore(state["life"])
