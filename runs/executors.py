@@ -1,6 +1,6 @@
 """How the agents of a step are run: pair after pair, or all of one architecture at once. Both give the same plays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -253,6 +253,9 @@ class _Several:
 
     def features(self, trunk: Any, level: int) -> Tensor:
         return torch.cat([each.features(trunk, level) for each in self.views])
+
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        return fn(self.pixels())  # all at once, for it knows whose rows they are
 
 
 def _overridden(biases: Sequence[Bias], hook: str) -> bool:

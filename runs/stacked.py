@@ -12,9 +12,9 @@ from raster.shapes import Float, Tensor
 class StackedAdamW:
     """AdamW (Loshchilov & Hutter 2019) of equal agents on their stacked parameters [n, ...].
 
-    What it remembers stands row by row in tensors [n, ...], and the state of each agent's own optimiser is made of views
-    of its row: checkpoints, lessons, newcomers and steps of single agents find it where it always was. Whoever puts
-    something else there says so (``forget``), and it is taken over before the next step of all.
+    What it remembers stands row by row in tensors [n, ...], and the state of each agent's own optimiser is made of
+    views of its row: checkpoints, lessons, newcomers and steps of single agents find it where it always was. Whoever
+    puts something else there says so (``forget``), and it is taken over before the next step of all.
 
     Args:
         names: of the members, row by row.
@@ -85,10 +85,11 @@ class StackedAdamW:
         gradients: Mapping[str, Tensor] = self.stack.gradients
         for key in gradients.keys() - self._begun:
             self._begin(key)
-        norms = torch.stack([torch.linalg.vector_norm(each.reshape(len(each), -1), dim=1) for each in gradients.values()])
+        flat = [each.reshape(len(each), -1) for each in gradients.values()]
+        norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in flat])  # [tensors, n]
         scale: Float[Tensor, " n"] = (clip / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
-        for each in gradients.values():
-            each.mul_(scale.reshape(-1, *[1] * (each.ndim - 1)))
+        for each in flat:
+            each.mul_(scale[:, None])
         (beta1, beta2), eps, decay = (self._optimisers[0].defaults[key] for key in ("betas", "eps", "weight_decay"))
         adamw(
             [self.stack.tensors[key] for key in gradients],

@@ -151,7 +151,7 @@ class Learner:
         """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
         done: set[str] = set()
         for own in self.stacked:
-            if not unreached.intersection(own.names) and all(map(self.life.learns, own.names)) and own.ready():
+            if not unreached & set(own.names) and all(map(self.life.learns, own.names)) and own.ready():
                 own.step(lr * next(iter(self.groups[own.names[0]])), self.train.clip)
                 done.update(own.names)
         moving = {}
