@@ -72,9 +72,10 @@ class _Dealt(Moment):
 
     def rand(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Uniform noise for all meetings, which share the first dimension."""
-        size = (shape[0] // len(self.generators), *shape[1:])
-        noise = [torch.rand(size, generator=each, dtype=torch.float32) for each in self.generators]
-        return torch.cat(noise).to(device=like.device, dtype=like.dtype)
+        noise = torch.empty((len(self.generators), shape[0] // len(self.generators), *shape[1:]), dtype=torch.float32)
+        for own, generator in zip(noise.unbind(), self.generators, strict=True):
+            own.uniform_(generator=generator)
+        return noise.flatten(0, 1).to(device=like.device, dtype=like.dtype)
 
 
 class _Call(nn.Module):
@@ -151,6 +152,10 @@ class Stack:
                 self.gradients = found
             for name, gradients in found.items():
                 own = self._own[name]
+                if self.gradients is not None:
+                    for parameter, gradient in zip(own, gradients.unbind(), strict=True):
+                        parameter.grad = gradient
+                    continue
                 for row, gradient in zip(layout.rows, gradients.unbind(), strict=True):
                     before = own[row].grad
                     own[row].grad = gradient if before is None else before + gradient

@@ -12,7 +12,7 @@ from agents.stack import Layout, Stack, carried, draw, score, stacks_of
 from games import OneTarget, Play, Referential, Round
 from games.pictures import PictureView
 from raster import InputError, Strokes
-from raster.shapes import Float, Tensor
+from raster.shapes import Float, Int, Tensor
 from runs.run import Run
 
 FEWEST = 2
@@ -96,7 +96,8 @@ class Batched:
 
     def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
         run = self.run
-        pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
+        biases = run.biases
+        pairs = [run.community.pair(sender, receiver, biases, run.step, True) for sender, receiver in meetings]
         noise = [round.generator() for round in rounds]
         drawn = self._drawn(meetings, rounds, pairs, noise)
         if _overridden(run.biases, "move"):
@@ -227,9 +228,15 @@ def _joined(rounds: Sequence[Round]) -> Round:
         rounds[0],
         pool=torch.cat([each.pool for each in rounds]),
         target=torch.cat([each.target for each in rounds]),
-        pool_of=torch.cat([each.pool_of + pools * number for number, each in enumerate(rounds)]),
+        pool_of=_after_another([each.pool_of for each in rounds], pools).flatten(),
         shown=torch.cat([each.shown for each in rounds]),
     )
+
+
+def _after_another(pool_of: Sequence[Tensor], pools: int) -> Int[Tensor, "m b"]:
+    """Which pool each game is on, where those of a round come after those of the round before."""
+    each = torch.stack(list(pool_of))
+    return each + pools * torch.arange(len(each), device=each.device)[:, None]
 
 
 def _together(views: Sequence[Any], seen: bool) -> Any:

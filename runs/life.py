@@ -110,6 +110,8 @@ class Life:
         slow = [name for name, speed in self._speeds.items() if speed < 1.0]
         chance = torch.rand(len(slow), generator=self.generator).tolist()
         self.still = {name for name, each in zip(slow, chance, strict=True) if each >= self._speeds[name]}
+        for side in SIDES:
+            self.still.update(f"{side}.{slot}" for slot in self.frozen[side].nonzero()[:, 0].tolist())
         return happened
 
     def cuts(self, meetings: Meetings) -> list[bool]:
@@ -130,10 +132,7 @@ class Life:
 
     def learns(self, member: str) -> bool:
         """Whether a member (``senders.0``) learns in this step: it is not frozen, nor too slow this time."""
-        if member in self.still:
-            return False
-        side, _, number = member.partition(".")
-        return side not in self.frozen or not bool(self.frozen[side][int(number)])
+        return member not in self.still
 
     def state(self) -> dict[str, Any]:
         """All of it, as plain types and tensors."""

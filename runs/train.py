@@ -9,8 +9,8 @@ import torch
 
 from agents.bias import labels
 from agents.groups import group_of
-from games import Pictionary, Play
-from raster.shapes import Tensor
+from games import Pictionary, Play, won
+from raster.shapes import Float, Tensor
 from runs import checkpoint
 from runs.describing import describe_split
 from runs.describing.measures import means
@@ -22,7 +22,7 @@ from runs.life import Life
 from runs.process import asked_to_stop
 from runs.run import Run
 from runs.stacked import StackedAdamW
-from runs.steps import by_pace, clip_each, lr_at, step_each
+from runs.steps import by_pace, clip_each, lr_at, means_of, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
 from runs.watch import Watch
@@ -91,7 +91,8 @@ class Learner:
         plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
         parts = [game.parts[each.part].label for each in dealt]
         pushed = [run.community.pushed_by("senders", sender) for sender, _ in meetings]
-        total = self._cost(plays, parts, pushed)
+        rates = means_of(won(plays)) if plays[0].chosen else None
+        total = self._cost(plays, rates, parts, pushed)
         for parameter in self.parameters:
             parameter.grad = None
         total.backward()
@@ -109,24 +110,29 @@ class Learner:
                 for play, numbers in zip(plays, pushed, strict=True):
                     if number in numbers:
                         each.remember(replace(play, kept=run.community.kept_by(number)))
-            if plays[0].chosen:
-                rates = torch.stack([play.correct.double().mean() for play in plays])
+            if rates is not None:
                 self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
         run.step = step + 1
         return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
 
-    def _cost(self, plays: Sequence[Play], parts: Sequence[str], pushed: Sequence[Sequence[int]]) -> Tensor:
+    def _cost(
+        self,
+        plays: Sequence[Play],
+        rates: Float[Tensor, " m"] | None,
+        parts: Sequence[str],
+        pushed: Sequence[Sequence[int]],
+    ) -> Tensor:
         """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it.
 
-        ``pushed`` has the numbers of the biases that push each play's sender: the others cost nothing there.
+        ``rates`` are of games won, a play each; ``pushed`` has the numbers of the biases that push each play's sender:
+        the others cost nothing there.
         """
         run, step = self.run, self.run.step
-        losses = [play.loss.mean() for play in plays]
+        losses = list(means_of(torch.stack([play.loss for play in plays])).unbind())
         self._note("loss", losses)
         for name in plays[0].figures:
             self._note(name, [play.figures[name].double().mean() for play in plays])
-        if plays[0].chosen:
-            rates = [play.correct.double().mean() for play in plays]
+        if rates is not None:
             self._note("rate", rates)
             if len(run.game.parts) > 1:
                 self._note(f"rate/{parts[0]}", rates)
@@ -197,9 +203,10 @@ class Learner:
         names = self.run.gallery.training_splits
         return names[int(torch.randint(len(names), (1,), generator=self.dealing))] if len(names) > 1 else names[0]
 
-    def _note(self, key: str, values: Sequence[Tensor]) -> None:
+    def _note(self, key: str, values: Sequence[Tensor] | Tensor) -> None:
         """Add to the window's sum and count, on the device: no step waits for a number to be printed."""
-        sums = torch.stack([value.detach().double() for value in values]).sum()
+        each = values if isinstance(values, Tensor) else torch.stack(list(values))
+        sums = each.detach().double().sum()
         total, count = self.window.get(key, [torch.zeros_like(sums), torch.zeros_like(sums)])
         self.window[key] = [total + sums, count + len(values)]
 
