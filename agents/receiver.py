@@ -98,11 +98,10 @@ class Receiver(CanvasReader):
             (reader.trunk, numbered(reader.trunk, (reader.level,)))
             == (config.trunk, numbered(config.trunk, config.levels))
         )
-        # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
-        if alike and not config.pixels and flat == self.eye.project.in_features:
-            first.load_state_dict(self.eye.project.state_dict())
-            last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
+        # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
+        self._alike = alike and not config.pixels and flat == self.eye.project.in_features
+        self.read_as_the_eye()
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.threshold = nn.Parameter(torch.zeros(())) if config.threshold else None
         self.matching: Matching | None = None
@@ -112,6 +111,12 @@ class Receiver(CanvasReader):
             of_canvas = [(channels, height, width)]
             self.matching = Matching(of_canvas, shapes, config.hidden, wide, config.dims, config.heads)
         self.patience = None if turns is None else Patience(turns.count)  # last: without it all else starts the same
+
+    def read_as_the_eye(self) -> None:
+        """Where sketches are read through the trunk of the eye, begin to see them as the eye sees photos."""
+        if self._alike:
+            self.sketch[0].load_state_dict(self.eye.project.state_dict())
+            self.sketch[2].load_state_dict(self.photo.state_dict())
 
     def _eyes(self) -> list[Eye]:
         return [self.eye] if self.glance is None else [self.eye, self.glance]

@@ -185,6 +185,8 @@ def carried(agent: nn.Module) -> bool:
     reader be of patches or a perceptron: their parameters are those of layers that take many agents' at once
     (``perception.linear``). Stacked convolutions are slower than one after the other.
     """
+    if "eye" not in agent._modules:  # it shares that of its other face
+        return False
     if isinstance(agent, Sender):
         return all(map(_eye_carried, agent._eyes())) and isinstance(agent.head, OnePass | Connected | StrokeSet)
     if not isinstance(agent, Receiver):

@@ -299,6 +299,8 @@ def executor_of(run: Run) -> Executor:
         reason = "one pair a step"
     if reason is None and not all(map(carried, [*run.community.senders, *run.community.receivers])):
         reason = "some agents are convolutional, learn a trunk on or look while they draw: stacks of them are slower"
+        if run.community.eyes:
+            reason = "the faces of an agent share an eye"
     if reason is not None:
         return Loop(run, reason)
     return Batched(run, f"{pairs} pairs a step, of agents that can be stacked")

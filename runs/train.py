@@ -71,9 +71,9 @@ class Learner:
     def _factor(self, member: str) -> float:
         """The step size of a member's group, as a part of the run's."""
         side, _, slot = member.partition(".")
-        if side not in {"senders", "receivers"}:
+        if side not in {"senders", "receivers", "eyes"}:
             return 1.0
-        return group_of(self.run.config.community.groups, side == "senders", int(slot)).lr
+        return group_of(self.run.config.community.groups, side != "receivers", int(slot)).lr
 
     def step(self) -> list[Record]:
         """Play and learn once; returns a record for each pair that met.
