@@ -51,6 +51,9 @@ class CommunityConfig(BaseModel):
     """Other topologies from given steps on."""
     groups: tuple[Group, ...] = ()
     """Agents that differ; all are alike when left out."""
+    both: bool = False
+    """Whether agents draw and look: sender ``i`` and receiver ``i`` are two faces of one agent. They live and die
+    together, see through one eye where their configs give both the same, and nobody meets itself."""
     reach: float = Field(1.0, ge=0, le=1)
     """Probability that the receiver's gradient reaches the sender in a meeting of agents of different places; at one
     place it always does. 0 is partitioned training (Michel et al. 2023): who draws learns from its own partner
@@ -81,12 +84,28 @@ class CommunityConfig(BaseModel):
         if self.vacant >= min(self.senders, self.receivers):
             told = f"{self.senders} senders, {self.receivers} receivers"
             raise ValueError(f"vacant: {self.vacant} leaves nobody of {told}")
+        if self.both:
+            self._two_faces()
         for number, event in enumerate(self.events):
             who, side = getattr(event, "who", ()), getattr(event, "side", "senders")
             slots = {"senders": self.senders, "receivers": self.receivers}.get(side, min(self.senders, self.receivers))
             if isinstance(who, tuple) and who and max(who) >= slots:
                 raise ValueError(f"events.{number}: no slot {max(who)} among {slots} {side}: take 0 to {slots - 1}")
         return self
+
+    def _two_faces(self) -> None:
+        """Raise ValueError where agents cannot be both."""
+        if self.senders != self.receivers or self.senders < 2:
+            told = f"{self.senders} senders, {self.receivers} receivers"
+            raise ValueError(f"both: {told}, but each agent is one of both: give as many, two at least")
+        for number, group in enumerate(self.groups):
+            if group.senders != group.receivers:
+                raise ValueError(f"groups.{number}: with both, a group has as many senders as receivers")
+        for number, event in enumerate(self.events):
+            if event.kind == "contact":
+                raise ValueError(f"events.{number}: strangers cannot come where agents are both: leave the contact out")
+            if getattr(event, "side", "both") != "both":
+                raise ValueError(f"events.{number}: agents are both: leave side out")
 
 
 @dataclass(frozen=True)
@@ -253,6 +272,16 @@ class Community(nn.Module):
             self.senders = nn.ModuleList(map(new_sender, range(len(draws))))
             self.receivers = nn.ModuleList(map(new_receiver, range(len(looks))))
             kept = {str(number): each.keeps() for number, each in enumerate(biases)}
+        self.eyes = nn.ModuleDict()
+        """Eyes that the two faces of an agent share, by slot: neither's own parameters."""
+        for slot, (draws_as, looks_as) in enumerate(zip(draws, looks, strict=True) if config.both else ()):
+            if isinstance(looks_as, ReceiverConfig) and _one_eye(draws_as, looks_as):
+                draws_with, looks_with = self.senders[slot], self.receivers[slot]
+                assert isinstance(draws_with, Sender)
+                assert isinstance(looks_with, Receiver)
+                self.eyes[str(slot)] = lent(draws_with)
+                lent(looks_with, draws_with.eye)
+                looks_with.read_as_the_eye()
         # Whether some groups have biases of their own, which stand after those of all.
         self._parted = any(group.biases is not None for group in config.groups)
         self._common = len(biases) - sum(len(group.biases or ()) for group in config.groups)
@@ -262,7 +291,8 @@ class Community(nn.Module):
         # On the CPU on every device (the meta device included): real pairs are drawn from them.
         shape = (config.senders, max(1, len(self.receivers)))
         changes = ((0, config.topology), *((each.at, each.topology) for each in config.schedule))
-        self._matrices = [(at, each, checked(each.matrix(*shape), WHERE)) for at, each in changes]
+        apart = 1 - torch.eye(*shape) if config.both else torch.ones(shape)
+        self._matrices = [(at, each, checked(each.matrix(*shape) * apart, WHERE)) for at, each in changes]
         self._sampler: Sampler | None = None
         self._arranged: object = None
         self.arrange(0)
@@ -275,11 +305,17 @@ class Community(nn.Module):
         return self.commons[config]
 
     def newborn(self, side: str, slot: int, seed: int) -> nn.Module:
-        """An agent for a slot of ``senders`` or ``receivers`` with new weights by ``seed``; not yet in it."""
+        """An agent for a slot of ``senders`` or ``receivers`` with new weights by ``seed``; not yet in it.
+
+        An eye that faces share there is lent to it: its ``eye``, but not among its parameters.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)
             like = next(self.senders.parameters())
-            return self._makers[side](slot).to(device=like.device, dtype=like.dtype)
+            agent = self._makers[side](slot).to(device=like.device, dtype=like.dtype)
+        if str(slot) in self.eyes:
+            lent(agent)
+        return agent
 
     def arrange(
         self, step: int, senders: Bool[Tensor, " s"] | None = None, receivers: Bool[Tensor, " r"] | None = None
@@ -340,9 +376,24 @@ class Community(nn.Module):
         return dict(self.kept.items()).get(str(number))
 
     def members(self) -> dict[str, nn.Module]:
-        """Every agent, shared trunk and bias that keeps something, by the name its tensors have in a checkpoint."""
+        """Every agent, shared trunk, eye of two faces, and bias that keeps something, by its name in a checkpoint."""
         named: dict[str, nn.Module] = {}
         for kind in ("senders", "receivers", "shared"):
             for number, module in enumerate(getattr(self, kind)):
                 named[f"{kind}.{number}"] = module
+        named |= {f"eyes.{slot}": module for slot, module in self.eyes.items()}
         return named | {f"biases.{number}": module for number, module in self.kept.items()}
+
+
+def _one_eye(draws: SenderConfig, looks: ReceiverConfig) -> bool:
+    """Whether two faces would have equal eyes."""
+    mine, theirs = ((each.trunk, each.levels, each.hidden, each.dropout) for each in (draws, looks))
+    return mine == theirs
+
+
+def lent(agent: nn.Module, eye: nn.Module | None = None) -> nn.Module:
+    """Take an agent's eye out of its parameters, and give it ``eye`` where there is one; returns what it sees with."""
+    own = agent._modules.pop("eye")
+    assert own is not None
+    agent.__dict__["eye"] = found = own if eye is None else eye
+    return found

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from agents.moment import Moment
-from perception import FrozenTrunk, OpenClipTrunk, ScratchTrunk, TrunkConfig, as_frozen, is_learned, numbered
+from perception import FrozenTrunk, Linear, OpenClipTrunk, ScratchTrunk, TrunkConfig, as_frozen, is_learned, numbered
 from raster.shapes import Float, Tensor
 
 
@@ -108,7 +108,7 @@ class Eye(nn.Module):
                 self.register_buffer(f"std{level}", std.clone())
                 shapes.append(one.features(still, level).shape[1:])
         self.shapes = [(int(c), int(h), int(w)) for c, h, w in shapes]
-        self.project = nn.Linear(sum(c * h * w for c, h, w in self.shapes), width)
+        self.project = Linear(sum(c * h * w for c, h, w in self.shapes), width)
 
     def maps(self, view: Sighted) -> list[Float[Tensor, "b _ _ _"]]:
         """What ``view`` of B pictures looks like, place by place: one [B, C, h, w] a level (``shapes``)."""

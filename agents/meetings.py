@@ -1,5 +1,6 @@
 """Drawing who plays with whom in a step, from weights of meeting."""
 
+import numpy as np
 import torch
 
 from raster.shapes import Float, Tensor
@@ -18,6 +19,7 @@ class Sampler:
     def __init__(self, weights: Float[Tensor, "s r"]) -> None:
         self.source = weights
         self.weights = weights.detach().cpu().double()
+        self._rows = self.weights.numpy()
         self.shape = (self.weights.shape[0], self.weights.shape[1])
         self._upto = self.weights.flatten().cumsum(0)
         # The last cell of a weight above 0: rounding may not lead beyond it.
@@ -38,16 +40,16 @@ class Sampler:
         senders.
         """
         senders = torch.randperm(self.shape[0], generator=generator).tolist()
-        chance = torch.rand(self.shape[0], generator=generator, dtype=torch.float64)
-        free = torch.ones(self.shape[1], dtype=torch.float64)
+        chance = torch.rand(self.shape[0], generator=generator, dtype=torch.float64).tolist()
+        free = np.ones(self.shape[1])
         met: Meetings = []
         for sender in senders:
             if count is not None and len(met) == count:
                 break
-            upto = (self.weights[sender] * free).cumsum(0)
-            if float(upto[-1]) <= 0:
+            upto = (self._rows[sender] * free).cumsum()  # numpy: a few numbers a sender, many times a step
+            if upto[-1] <= 0:
                 continue
-            receiver = int(torch.searchsorted(upto, chance[sender] * upto[-1], right=True))
-            met.append((sender, min(receiver, int((upto < upto[-1]).sum()))))
+            receiver, last = upto.searchsorted(chance[sender] * upto[-1], side="right"), upto.searchsorted(upto[-1])
+            met.append((sender, int(min(receiver, last))))
             free[met[-1][1]] = 0
         return sorted(met)

@@ -11,6 +11,7 @@ from agents.eye import own_or_borrowed
 from perception import (
     Convnet,
     Level,
+    Linear,
     ScratchTrunk,
     TimmTrunk,
     TrunkConfig,
@@ -80,7 +81,7 @@ class Patches(nn.Module):
     def __init__(self, config: PatchesReader, inks: int) -> None:
         super().__init__()
         self.size = config.size
-        self.project = nn.Linear(inks * config.size**2, config.channels)
+        self.project = Linear(inks * config.size**2, config.channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
         """Features of squares; see the class."""

@@ -14,7 +14,7 @@ from agents.matching import Matching
 from agents.moment import Moment
 from agents.reader import CanvasReader, ConvnetReader, ReaderConfig, TrunkReader
 from agents.turns import Patience, Turns
-from perception import ConvnetTrunk, Level, TimmTrunk, TrunkConfig, Trunks, build_learned, numbered
+from perception import ConvnetTrunk, Level, Linear, TimmTrunk, TrunkConfig, Trunks, build_learned, numbered
 from raster.shapes import Float, Int, Tensor
 
 
@@ -88,21 +88,20 @@ class Receiver(CanvasReader):
         )  # pixels beside features
         wide = config.hidden * (2 if config.pixels else 1)
         attends = config.score == "attention"
-        self.photo: nn.Module = nn.Identity() if attends else nn.Linear(wide, config.dims)
+        self.photo: nn.Module = nn.Identity() if attends else Linear(wide, config.dims)
         reader = config.reader
         seen = self.learn_to_read(reader, canvas, inks, trunks, learn)
         flat = seen[0].numel()
-        first = nn.Linear(flat, config.hidden)
-        last: nn.Module = nn.Identity() if attends else nn.Linear(config.hidden, config.dims)
+        first = Linear(flat, config.hidden)
+        last: nn.Module = nn.Identity() if attends else Linear(config.hidden, config.dims)
         alike = isinstance(reader, TrunkReader) and (
             (reader.trunk, numbered(reader.trunk, (reader.level,)))
             == (config.trunk, numbered(config.trunk, config.levels))
         )
-        # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
-        if alike and not config.pixels and flat == self.eye.project.in_features:
-            first.load_state_dict(self.eye.project.state_dict())
-            last.load_state_dict(self.photo.state_dict())
         self.sketch = nn.Sequential(first, nn.ReLU(), last)
+        # A canvas of another size than the photos has other places; an eye with pixels gives longer vectors.
+        self._alike = alike and not config.pixels and flat == self.eye.project.in_features
+        self.read_as_the_eye()
         self.scale = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.threshold = nn.Parameter(torch.zeros(())) if config.threshold else None
         self.matching: Matching | None = None
@@ -112,6 +111,12 @@ class Receiver(CanvasReader):
             of_canvas = [(channels, height, width)]
             self.matching = Matching(of_canvas, shapes, config.hidden, wide, config.dims, config.heads)
         self.patience = None if turns is None else Patience(turns.count)  # last: without it all else starts the same
+
+    def read_as_the_eye(self) -> None:
+        """Where sketches are read through the trunk of the eye, begin to see them as the eye sees photos."""
+        if self._alike:
+            self.sketch[0].load_state_dict(self.eye.project.state_dict())
+            self.sketch[2].load_state_dict(self.photo.state_dict())
 
     def _eyes(self) -> list[Eye]:
         return [self.eye] if self.glance is None else [self.eye, self.glance]
@@ -139,21 +144,24 @@ class Receiver(CanvasReader):
 
     def compare(
         self,
-        message: Float[Tensor, "b *places_c d"],
-        pools: Float[Tensor, "g k *places_p d"],
-        pool_of: Int[Tensor, " b"],
-    ) -> Float[Tensor, "b k"]:
-        """Scores of each game's message against the candidates of its own pool, as they were embedded."""
+        message: Float[Tensor, "*b_and_places d"],
+        pools: Float[Tensor, "*gk_and_places d"],
+        pool_of: Int[Tensor, "*rows b"],
+    ) -> Float[Tensor, "*rows b k"]:
+        """Scores of each game's message [B, D] against the candidates [G, K, D] of its own pool, as they were embedded;
+        where both attend, with their places [B, L, D] and [G, K, L, D]. Of several agents where they do not: [A, B, D]
+        and [A, G, K, D].
+        """
         if self.matching is not None:
             scores = self.matching(message, pools, pool_of)
         else:
-            scores = torch.einsum("bd,gkd->bgk", message, pools)
-            scores = scores[torch.arange(len(message), device=scores.device), pool_of]
+            scores = torch.einsum("...bd,...gkd->...bgk", message, pools)
+            scores = scores.take_along_dim(pool_of[..., None, None], dim=-2)[..., 0, :]
         if self.config.score != "dot":
-            scores = scores * self._sharpness()
-        return scores if self.threshold is None else scores - self.threshold
+            scores = scores * self._sharpness()[..., None, None]
+        return scores if self.threshold is None else scores - self.threshold[..., None, None]
 
-    def _sharpness(self) -> Float[Tensor, ""]:
+    def _sharpness(self) -> Float[Tensor, "*rows"]:
         return self.scale.clamp(max=math.log(50.0)).exp()
 
     def score(

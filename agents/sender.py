@@ -24,7 +24,7 @@ from agents.heads import (
 )
 from agents.moment import Moment
 from agents.turns import HEARD, Planned
-from perception import ConvnetTrunk, Level, TimmTrunk, TrunkConfig, build_learned, numbered
+from perception import ConvnetTrunk, Level, Linear, TimmTrunk, TrunkConfig, build_learned, numbered
 from raster import CanvasConfig, InputError, Strokes
 from raster.shapes import Float, Tensor
 
@@ -91,7 +91,7 @@ class Sender(nn.Module):
             else None
         )  # pixels beside features
         width = config.hidden * (2 if config.pixels else 1)
-        self.hidden = nn.Linear(width, config.hidden)
+        self.hidden = Linear(width, config.hidden)
         shapes = [shape for eye in self._eyes() for shape in eye.shapes]
         self.head: OnePass | Connected | Recurrent | StrokeSet
         if isinstance(config.head, RecurrentHead):

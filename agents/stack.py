@@ -2,26 +2,27 @@
 
 A ``Stack`` holds the parameters of n equal agents as tensors [n, ...], of which each agent's own parameters are
 views: what is done to an agent (a checkpoint, an optimiser, another's weights) is done to its row, and the other way
-round. ``draw`` and ``score`` run several rows at once through ``torch.func.vmap``, each with its own pictures and
-its own noise.
+round. ``draw`` and ``score`` run several rows at once, each with its own pictures and its own noise: what an agent does
+with B pictures it does with those of all, A x B, and the layers that hold its parameters take those of all
+(``perception.linear``).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call
 
-from agents.eye import Eye
+from agents.eye import Eye, Sighted
 from agents.heads import Connected, OnePass, StrokeSet
 from agents.moment import Moment
 from agents.reader import PatchesReader
 from agents.receiver import Receiver
 from agents.sender import Sender
-from perception import FrozenTrunk, MlpTrunk, ScratchTrunk, as_frozen, is_learned
+from perception import MlpTrunk, ScratchTrunk, is_learned
 from raster import Strokes
 from raster.shapes import Float, Int, Tensor
 
@@ -63,64 +64,18 @@ class Layout:
         return cls([row for row in rows for _ in played[row]], order, 1)
 
 
-@runtime_checkable
-class Looks(Protocol):
-    """What eyes ask of pictures: an ``agents.View`` is one."""
-
-    def __len__(self) -> int: ...
-
-    def pixels(self) -> Tensor: ...
-
-    def features(self, trunk: FrozenTrunk, level: int) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Pictures that were looked at beforehand (``agents.eye.Sighted``): all that the eyes of an agent ask for."""
-
-    count: int
-    rgb: Tensor | None
-    levels: dict[tuple[FrozenTrunk, int], Tensor]
-
-    def __len__(self) -> int:
-        return self.count
-
-    def pixels(self) -> Tensor:
-        """The pictures, [B, 3, H, W] in [0, 1]."""
-        assert self.rgb is not None, "no eye asked for pixels"
-        return self.rgb
-
-    def features(self, trunk: FrozenTrunk, level: int) -> Tensor:
-        """One level of a frozen trunk's pyramid, [B, C, h, w]."""
-        return self.levels[as_frozen(trunk), level]
-
-    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
-        """What ``fn`` makes of the pixels."""
-        return fn(self.pixels())
-
-
 @dataclass(frozen=True)
 class _Dealt(Moment):
-    """The moment of one row among several: its noise comes from its own meetings' generators, as in a loop over them.
+    """The moment of several meetings at once: noise comes from the generator of each, as in a loop over them."""
 
-    ``row`` says which of the rows this is; under ``vmap`` it is another one for each.
-    """
-
-    generators: Sequence[Sequence[torch.Generator]] = ()
-    row: Tensor | None = None
+    generators: Sequence[torch.Generator] = ()
 
     def rand(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Uniform noise for the meetings of a row, which share the first dimension."""
-        assert self.row is not None
-        size = (shape[0] // len(self.generators[0]), *shape[1:])
-        noise = torch.stack(
-            [
-                torch.cat([torch.rand(size, generator=each, dtype=torch.float32) for each in own])
-                for own in self.generators
-            ]
-        )
-        dealt = noise.to(device=like.device, dtype=like.dtype)
-        return dealt.index_select(0, self.row[None])[0]
+        """Uniform noise for all meetings, which share the first dimension."""
+        noise = torch.empty((len(self.generators), shape[0] // len(self.generators), *shape[1:]), dtype=torch.float32)
+        for own, generator in zip(noise.unbind(), self.generators, strict=True):
+            own.uniform_(generator=generator)
+        return noise.flatten(0, 1).to(device=like.device, dtype=like.dtype)
 
 
 class _Call(nn.Module):
@@ -130,8 +85,8 @@ class _Call(nn.Module):
         super().__init__()
         self.agent = agent
 
-    def forward(self, method: Callable[..., Any], *given: Any) -> Any:
-        return method(self.agent, *given)
+    def forward(self, method: Callable[..., Any], moment: Moment) -> Any:
+        return method(self.agent, moment)
 
 
 class Stack:
@@ -142,51 +97,46 @@ class Stack:
     Attributes:
         agents: the agents, row by row.
         tensors: their parameters by name, [n, ...].
+        gradients: after ``collect``, the gradients of those that have any, [n, ...], where every agent played, and none
+            more often than another; else None. Each agent's own gradient is a view of its row.
     """
 
     def __init__(self, agents: Sequence[nn.Module]) -> None:
         self.agents = list(agents)
-        self._own = [dict(agent.named_parameters()) for agent in self.agents]
+        every = [dict(agent.named_parameters()) for agent in self.agents]
+        self._own = {name: [each[name] for each in every] for name in every[0]}
         with torch.no_grad():
-            self.tensors = {name: torch.stack([own[name] for own in self._own]) for name in self._own[0]}
-        for row, own in enumerate(self._own):
-            for name, parameter in own.items():
+            self.tensors = {name: torch.stack(list[Tensor](own)) for name, own in self._own.items()}
+        for name, own in self._own.items():
+            for row, parameter in enumerate(own):
                 parameter.data = self.tensors[name][row]
         self._call = _Call(self.agents[0])
         self._played: list[tuple[Layout, dict[str, Tensor]]] = []
+        self.gradients: dict[str, Tensor] | None = None
 
-    def run(
-        self, layout: Layout, method: Callable[..., Any], moment: Moment, noise: Sequence[torch.Generator], given: Any
-    ) -> Any:
-        """``method(agent, moment, given)`` for each row of a layout at once.
+    def own(self, name: str) -> list[nn.Parameter]:
+        """The agents' own parameters of that name, row by row."""
+        return self._own[name]
+
+    def run(self, layout: Layout, method: Callable[..., Any], moment: Moment, noise: Sequence[torch.Generator]) -> Any:
+        """``method(agent, moment)`` for all rows of a layout at once.
 
         Args:
             layout: who plays which meetings.
-            method: takes an agent, its moment and what it is given; gives tensors. Called once, with the first agent
-                as a stand-in for all.
+            method: takes an agent and its moment. Called once, with the first agent as a stand-in for
+                all: its parameters have one more dimension then, A in front.
             moment: step, role and whether they learn.
             noise: one generator a meeting, by the meeting's position.
-            given: tensors [A, ...], in any nest of dicts and lists.
-
-        Returns:
-            What ``method`` gives, with a first dimension A.
         """
         leaves = self._leaves(layout.rows)
-        own = [layout.meetings[start : start + layout.each] for start in range(0, len(layout.meetings), layout.each)]
-        generators = [[noise[meeting] for meeting in meetings] for meetings in own]
-
-        def one(parameters: dict[str, Tensor], row: Tensor, given: Any) -> Any:
-            dealt = _Dealt(moment.step, moment.role, moment.generator, moment.training, generators, row)
-            return functional_call(self._call, parameters, (method, dealt, given))
-
         self._played.append((layout, leaves))
-        row = torch.arange(len(layout.rows), device=next(iter(leaves.values())).device)
-        # "same": what a method draws it draws from the generators of all rows, and picks its own (`_Dealt`).
-        return vmap(one, randomness="same")(leaves, row, given)
+        generators = [noise[meeting] for meeting in layout.meetings]
+        dealt = _Dealt(moment.step, moment.role, moment.generator, moment.training, generators)
+        return functional_call(self._call, leaves, (method, dealt))
 
     def _leaves(self, rows: list[int]) -> dict[str, Tensor]:
         """The parameters of some rows as new leaves; without a copy where all play, each once."""
-        whole = rows == list(range(len(self.agents)))
+        whole = self._whole(rows)
         leaves = {}
         for name, tensor in self.tensors.items():
             part = tensor.detach() if whole else tensor[torch.tensor(rows, device=tensor.device)]
@@ -195,14 +145,25 @@ class Stack:
 
     def collect(self) -> None:
         """After a backward pass: hand each agent that played the gradient of its row; the others keep None."""
+        self.gradients = None
         for layout, leaves in self._played:
-            for name, leaf in leaves.items():
-                if leaf.grad is None:
+            found = {name.removeprefix("agent."): leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+            if len(self._played) == 1 and self._whole(layout.rows):
+                self.gradients = found
+            for name, gradients in found.items():
+                own = self._own[name]
+                if self.gradients is not None:
+                    for parameter, gradient in zip(own, gradients.unbind(), strict=True):
+                        parameter.grad = gradient
                     continue
-                for row, gradient in zip(layout.rows, leaf.grad.unbind(), strict=True):
-                    parameter = self._own[row][name.removeprefix("agent.")]
-                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+                for row, gradient in zip(layout.rows, gradients.unbind(), strict=True):
+                    before = own[row].grad
+                    own[row].grad = gradient if before is None else before + gradient
         self._played = []
+
+    def _whole(self, rows: list[int]) -> bool:
+        """Whether these are all agents, each once."""
+        return rows == list(range(len(self.agents)))
 
 
 def stacks_of(agents: Sequence[nn.Module]) -> list[tuple[list[int], Stack | None]]:
@@ -221,16 +182,18 @@ def carried(agent: nn.Module) -> bool:
     """Whether a stack can run such an agent, and faster than a loop.
 
     Its eyes must read cached features or be perceptrons, its head make all strokes from one vector, or as a set, its
-    reader be of patches or a perceptron: stacked convolutions are slower than one after the other, and a frozen
-    trunk, or a hand that looks at the canvas while it draws, is run outside of ``vmap``.
+    reader be of patches or a perceptron: their parameters are those of layers that take many agents' at once
+    (``perception.linear``). Stacked convolutions are slower than one after the other.
     """
+    if "eye" not in agent._modules:  # it shares that of its other face
+        return False
     if isinstance(agent, Sender):
         return all(map(_eye_carried, agent._eyes())) and isinstance(agent.head, OnePass | Connected | StrokeSet)
     if not isinstance(agent, Receiver):
         return False
     reader = agent.config.reader
     reads = isinstance(reader, PatchesReader) or isinstance(getattr(reader, "trunk", None), MlpTrunk)
-    plain = agent.patience is None and agent.matching is None  # torch has no batching rule for its attention
+    plain = agent.patience is None and agent.matching is None
     return reads and plain and all(map(_eye_carried, agent._eyes()))
 
 
@@ -238,24 +201,7 @@ def _eye_carried(eye: Eye) -> bool:
     return isinstance(eye.trunk, MlpTrunk) or not (isinstance(eye.trunk, ScratchTrunk) or is_learned(eye.trunk))
 
 
-def look(agent: Sender | Receiver, view: Looks, rows: int) -> dict[str, Any]:
-    """What the eyes of equal agents ask of ``view``, the pictures of ``rows`` of them: tensors [A, B, ...]."""
-    found: dict[str, Any] = {"rgb": {}, "levels": {}}
-    for eye in agent._eyes():
-        if isinstance(eye.trunk, ScratchTrunk):
-            found["rgb"]["rgb"] = view.pixels().unflatten(0, (rows, -1))
-        else:
-            for level in eye.levels:
-                key = (as_frozen(eye.trunk), level)
-                found["levels"][key] = view.features(*key).unflatten(0, (rows, -1))
-    return found
-
-
-def _seen(count: int, given: dict[str, Any]) -> Seen:
-    return Seen(count, given["rgb"].get("rgb"), given["levels"])
-
-
-def draw(stack: Stack, layout: Layout, view: Looks, moment: Moment, noise: Sequence[torch.Generator]) -> Strokes:
+def draw(stack: Stack, layout: Layout, view: Sighted, moment: Moment, noise: Sequence[torch.Generator]) -> Strokes:
     """What rows of senders draw.
 
     Args:
@@ -268,26 +214,19 @@ def draw(stack: Stack, layout: Layout, view: Looks, moment: Moment, noise: Seque
     Returns:
         Strokes with points [A x M x B, N, P, 2], in the layout's order.
     """
-    first = stack.agents[0]
-    assert isinstance(first, Sender)
-    count = len(view) // len(layout.rows)
-    made: dict[str, Any] = {}
 
-    def one(agent: Sender, moment: Moment, given: Any) -> dict[str, Tensor]:
-        strokes = agent.draw(_seen(count, given), moment)
-        tensors = strokes._tensors()
-        made.update(kind=strokes.kind, knots=strokes.knots)
-        return tensors
+    def one(agent: Sender, moment: Moment) -> Strokes:
+        return agent.draw(view, moment)
 
-    tensors = stack.run(layout, one, moment, noise, look(first, view, len(layout.rows)))
-    return Strokes(**{name: each.flatten(0, 1) for name, each in tensors.items()}, **made)
+    found: Strokes = stack.run(layout, one, moment, noise)
+    return found
 
 
 def score(
     stack: Stack,
     layout: Layout,
     canvas: Float[Tensor, "n *ink h w"],
-    pool: Looks,
+    pool: Sighted,
     pools: int,
     pool_of: Int[Tensor, " n"],
     moment: Moment,
@@ -305,17 +244,14 @@ def score(
         moment: step, role and whether they learn.
         noise: one generator a meeting, by the meeting's position.
     """
-    first = stack.agents[0]
-    assert isinstance(first, Receiver)
     rows, each = len(layout.rows), layout.each
-    count = len(pool) // rows
     # The pools of an agent's second meeting come after those of its first.
     own = pool_of.unflatten(0, (rows, each, -1)) + pools * torch.arange(each, device=pool_of.device)[:, None]
-    given = {"pool": look(first, pool, rows), "canvas": canvas.unflatten(0, (rows, -1)), "pool_of": own.flatten(1)}
 
-    def one(agent: Receiver, moment: Moment, given: Any) -> Tensor:
-        seen = _seen(count, given["pool"])
-        return agent.score(given["canvas"], seen, pools * each, given["pool_of"], moment)
+    def one(agent: Receiver, moment: Moment) -> Tensor:
+        photos = agent.embed_photos(pool, moment).unflatten(0, (rows, pools * each, -1))  # [A, M x G, K, D]
+        message = agent.embed_canvas(canvas).unflatten(0, (rows, -1))  # [A, M x B, D]
+        return agent.compare(message, photos, own.flatten(1))
 
-    found: Tensor = stack.run(layout, one, moment, noise, given)
+    found: Tensor = stack.run(layout, one, moment, noise)
     return found.flatten(0, 1)

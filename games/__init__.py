@@ -6,7 +6,7 @@ from games.description import Describers, Description
 from games.distractors import NearestDistractors, RandomDistractors
 from games.drawing import Drawer, Drawing, StillView
 from games.pictionary import Pictionary
-from games.play import Game, Play, Players, Round, balanced_accuracy, correct, taken
+from games.play import Game, Play, Players, Round, balanced_accuracy, correct, taken, won
 from games.referential import Mixture, Referential
 from games.targets import OneTarget, SeveralTargets
 from games.tracing import Tracing, as_ink
@@ -35,4 +35,5 @@ __all__ = [
     "balanced_accuracy",
     "correct",
     "taken",
+    "won",
 ]

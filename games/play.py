@@ -71,6 +71,8 @@ class Round:
 
     def to(self, device: torch.device) -> "Round":
         """The same round with its indices on ``device``."""
+        if self.pool.device == device:
+            return self
         return replace(
             self,
             pool=self.pool.to(device),
@@ -174,6 +176,15 @@ def correct(scores: Float[Tensor, "b k"], round: Round) -> Bool[Tensor, " b"]:
     if round.targets is not None:
         return (taken(scores, round) == round.targets).all(dim=-1)
     return scores.argmax(dim=-1) == round.target
+
+
+@torch.no_grad()
+def won(plays: Sequence[Play]) -> Bool[Tensor, "m b"]:
+    """Which games of several plays, of one number of games each, are won (``Play.correct``)."""
+    if any(play.round.targets is not None for play in plays):
+        return torch.stack([play.correct for play in plays])
+    choice = torch.stack([play.scores for play in plays]).argmax(dim=-1)
+    return choice == torch.stack([play.round.target for play in plays])
 
 
 def balanced_accuracy(taken: Bool[Tensor, "*batch k"], meant: Bool[Tensor, "*batch k"]) -> Float[Tensor, ""]:

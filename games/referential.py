@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -125,12 +126,11 @@ class Referential(BaseModel):
         dealt = [self._pool(cards, gallery, split, generator) for _ in range(pools)]
         pool = torch.stack([p for p, _ in dealt])  # [G, K]
         shown = torch.stack([s for _, s in dealt])  # [G, K]
-        game = torch.arange(games)
-        pool_of = game % pools
+        pool_of, place = _places(games, pools)
         order = torch.stack([torch.randperm(k, generator=generator) for _ in range(pools)])  # [G, K]
         if self.reads():  # the first was compared with the rest: it goes where the first game's target stands
             pool, shown = (torch.empty_like(each).scatter_(1, order, each) for each in (pool, shown))
-        target = order[pool_of, game // pools]
+        target = order[pool_of, place]
         seed = int(torch.randint(2**62, (1,), generator=generator))
         return Round(pool, target, pool_of, shown[pool_of, target], split, seed)
 
@@ -246,6 +246,13 @@ class Referential(BaseModel):
         if self.loss == "info_nce":
             return losses.info_nce(scores, round.target, round.pool_of)
         return losses.OF_ONE_TARGET[self.loss](scores, round.target)
+
+
+@lru_cache
+def _places(games: int, pools: int) -> tuple[Int[Tensor, " b"], Int[Tensor, " b"]]:
+    """Which pool each game is played on, and which of the pool's games it is."""
+    game = torch.arange(games)
+    return game % pools, game // pools
 
 
 class Mixture(BaseModel):

@@ -19,6 +19,7 @@ from perception.config import (
 )
 from perception.convnet import Convnet
 from perception.likeness import likeness
+from perception.linear import LayerNorm, Linear, a_picture
 from perception.mlp import Mlp
 from perception.trunk import Trunk, Trunks, build_learned, build_trunk, resize
 
@@ -28,7 +29,9 @@ __all__ = [
     "ConvnetTrunk",
     "FeatureCache",
     "FrozenTrunk",
+    "LayerNorm",
     "Level",
+    "Linear",
     "Mlp",
     "MlpTrunk",
     "OpenClipTrunk",
@@ -38,6 +41,7 @@ __all__ = [
     "Trunk",
     "TrunkConfig",
     "Trunks",
+    "a_picture",
     "as_frozen",
     "build_learned",
     "build_trunk",

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from perception.config import MlpTrunk
+from perception.linear import Linear
 from raster.shapes import Float, Tensor
 
 
@@ -22,7 +23,7 @@ class Mlp(nn.Module):
         super().__init__()
         self.size, self.channels = config.size, config.hidden[-1]
         widths = (config.size**2, *config.hidden)
-        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in itertools.pairwise(widths))
+        self.layers = nn.ModuleList(Linear(before, after) for before, after in itertools.pairwise(widths))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d 1 1"]:
         """Features of pictures; see the class."""

@@ -154,10 +154,10 @@ class Strokes:
     @classmethod
     def cat(cls, several: Sequence["Strokes"], dim: int = 0) -> "Strokes":
         """One ``Strokes`` of several alike, joined along batch dimension ``dim`` (of [*batch, n, p, 2])."""
-        alike = {(each.kind, each.knots, tuple(each._tensors())) for each in several}
+        named = [each._tensors() for each in several]
+        alike = {(each.kind, each.knots, tuple(names)) for each, names in zip(several, named, strict=True)}
         if len(alike) != 1:
             told = sorted(f"{kind} with {', '.join(names)}" for kind, _, names in alike)
             raise InputError(f"cannot join strokes: {'; '.join(told)}", "Strokes.cat", "give strokes that are alike")
-        named = [each._tensors() for each in several]
         joined: dict[str, Any] = {name: torch.cat([each[name] for each in named], dim) for name in named[0]}
         return replace(several[0], **joined)

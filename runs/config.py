@@ -180,6 +180,12 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _somebody_looks(self) -> "Config":
+        if self.community.both and self.partner is None:
+            raise ValueError(f"community.both: nobody looks in a game of kind {self.game.kind}: leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _events_happen(self) -> "Config":
         for number, event in enumerate(self.community.events):
             if event.first >= self.train.steps > 0:

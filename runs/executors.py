@@ -1,6 +1,6 @@
 """How the agents of a step are run: pair after pair, or all of one architecture at once. Both give the same plays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ from agents.stack import Layout, Stack, carried, draw, score, stacks_of
 from games import OneTarget, Play, Referential, Round
 from games.pictures import PictureView
 from raster import InputError, Strokes
-from raster.shapes import Float, Tensor
+from raster.shapes import Float, Int, Tensor
 from runs.run import Run
 
 FEWEST = 2
@@ -39,6 +39,10 @@ class Executor(Protocol):
         """Called after the backward pass: every agent that played has its gradient then, all others None."""
         ...
 
+    def stacks(self) -> list[tuple[list[str], Stack]]:
+        """Agents that are run at once, each with its name in the community."""
+        ...
+
 
 @dataclass
 class Loop:
@@ -58,6 +62,9 @@ class Loop:
 
     def collect(self) -> None:
         """The gradients are where they belong."""
+
+    def stacks(self) -> list[tuple[list[str], Stack]]:
+        return []
 
 
 class Batched:
@@ -79,9 +86,18 @@ class Batched:
             if stack is not None:
                 stack.collect()
 
+    def stacks(self) -> list[tuple[list[str], Stack]]:
+        return [
+            ([f"{side}.{member}" for member in members], stack)
+            for side, groups in (("senders", self.senders), ("receivers", self.receivers))
+            for members, stack in groups
+            if stack is not None
+        ]
+
     def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
         run = self.run
-        pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
+        biases = run.biases
+        pairs = [run.community.pair(sender, receiver, biases, run.step, True) for sender, receiver in meetings]
         noise = [round.generator() for round in rounds]
         drawn = self._drawn(meetings, rounds, pairs, noise)
         if _overridden(run.biases, "move"):
@@ -89,22 +105,32 @@ class Batched:
                 pair.moved(each, pair.moment("sender", own))
                 for pair, each, own in zip(pairs, drawn, noise, strict=True)
             ]
-        ink = self._inked(drawn)  # [M x B, H, W], or [M x B, 3, H, W]
-        whole = _joined(rounds)
+        # Everything is drawn in the order in which receivers look at it: strokes are few numbers, canvases many.
+        looks = _layouts(self.receivers, [receiver for _, receiver in meetings])
+        order = [number for layout, _ in looks for number in layout.meetings]
+        ink = self._inked([drawn[number] for number in order])  # [M x B, H, W], or [M x B, 3, H, W]
         shown = ink
         if any(cuts):
-            shown = torch.cat([i.detach() if cut else i for i, cut in zip(ink.chunk(len(cuts)), cuts, strict=True)])
-        scores = self._scores(meetings, rounds, pairs, shown, noise)
-        parts = run.game.parts
-        game = parts[rounds[0].part]
+            parts = ink.unflatten(0, (len(order), -1)).unbind()
+            shown = torch.cat([each.detach() if cuts[n] else each for n, each in zip(order, parts, strict=True)])
+        scores = self._scores(looks, rounds, pairs, shown, noise)
+        game = run.game.parts[rounds[0].part]
         assert isinstance(game, Referential)
-        loss = game.price(scores, whole)
-        count = len(meetings)
+        loss = game.price(scores, _joined([rounds[number] for number in order]))
         # Taken apart by `unbind`, whose gradient is one stack; slices would each make one as large as the whole.
-        canvases, points, prices = (each.unflatten(0, (count, -1)).unbind() for each in (ink, scores, loss))
+        canvases, points, prices = (each.unflatten(0, (len(order), -1)).unbind() for each in (ink, scores, loss))
+        place = {number: at for at, number in enumerate(order)}
         return [
-            Play(round, round.photo(run.gallery), strokes, inked, scored, price, run.gallery.trunks)
-            for round, strokes, inked, scored, price in zip(rounds, drawn, canvases, points, prices, strict=True)
+            Play(
+                round,
+                round.photo(run.gallery),
+                drawn[number],
+                canvases[place[number]],
+                points[place[number]],
+                prices[place[number]],
+                run.gallery.trunks,
+            )
+            for number, round in enumerate(rounds)
         ]
 
     def _inked(self, drawn: Sequence[Strokes]) -> Tensor:
@@ -113,11 +139,13 @@ class Batched:
         for number, each in enumerate(drawn):
             key = (each.kind, each.knots, tuple(each._tensors()), each.points.shape[1:])
             alike.setdefault(key, []).append(number)
-        order = [number for numbers in alike.values() for number in numbers]
         canvas, step = self.run.config.canvas, self.run.step
-        ink = torch.cat([canvas.draw(Strokes.cat([drawn[n] for n in numbers]), step) for numbers in alike.values()])
-        back = sorted(range(len(order)), key=order.__getitem__)
-        return _picked(ink.unflatten(0, (len(drawn), -1)), back).flatten(0, 1)
+        inked = [canvas.draw(Strokes.cat([drawn[n] for n in numbers]), step) for numbers in alike.values()]
+        if len(inked) == 1:
+            return inked[0]
+        order = torch.tensor([number for numbers in alike.values() for number in numbers])
+        ink = torch.cat(inked).unflatten(0, (len(drawn), -1))
+        return ink[order.argsort().to(ink.device)].flatten(0, 1)
 
     def _drawn(
         self, meetings: Meetings, rounds: Sequence[Round], pairs: Sequence[Pair], noise: Sequence[torch.Generator]
@@ -146,37 +174,32 @@ class Batched:
 
     def _scores(
         self,
-        meetings: Meetings,
+        looks: "Sequence[tuple[Layout, Stack | None]]",
         rounds: Sequence[Round],
         pairs: Sequence[Pair],
         ink: Float[Tensor, "n *ink h w"],
         noise: Sequence[torch.Generator],
     ) -> Float[Tensor, "n k"]:
-        """The scores of all games, meeting after meeting."""
+        """The scores of all games, in the order of ``ink``: meeting after meeting, as receivers look at them."""
         run = self.run
         sees = _overridden(run.biases, "see")
-        by_meeting = ink.unflatten(0, (len(meetings), -1))  # [M, B, ...]
-        pools, order, found = rounds[0].pool.shape[0], [], []
-        for layout, stack in _layouts(self.receivers, [receiver for _, receiver in meetings]):
-            order += layout.meetings
+        each, pools, found = len(ink) // len(rounds), rounds[0].pool.shape[0], []
+        canvases = ink.split([each * len(layout.meetings) for layout, _ in looks])
+        for (layout, stack), mine in zip(looks, canvases, strict=True):
             views: list[View] = [run.gallery.view(rounds[number].pool.flatten()) for number in layout.meetings]
             if stack is None:
-                for number, view in zip(layout.meetings, views, strict=True):
-                    pair = pairs[number]
-                    found.append(pair.score(by_meeting[number], view, pools, rounds[number].pool_of, noise[number]))
+                for number, view, canvas in zip(layout.meetings, views, mine.chunk(len(views)), strict=True):
+                    found.append(pairs[number].score(canvas, view, pools, rounds[number].pool_of, noise[number]))
                 continue
             if sees:
                 views = [
                     pairs[n].seen(view, pairs[n].moment("receiver", noise[n]))
                     for n, view in zip(layout.meetings, views, strict=True)
                 ]
-            mine = _picked(by_meeting, layout.meetings).flatten(0, 1)
             pool_of = torch.cat([rounds[number].pool_of for number in layout.meetings])
             moment = pairs[0].moment("receiver", noise[0])
             found.append(score(stack, layout, mine, _together(views, sees), pools, pool_of, moment, noise))
-        scores = torch.cat(found).unflatten(0, (len(meetings), -1))  # in the order of `order`
-        back = sorted(range(len(order)), key=order.__getitem__)
-        return _picked(scores, back).flatten(0, 1)
+        return torch.cat(found)
 
 
 def _layouts(
@@ -192,11 +215,6 @@ def _layouts(
     return found
 
 
-def _picked(x: Tensor, order: list[int]) -> Tensor:
-    """Some rows of a tensor, without a copy where they are all of them as they stand."""
-    return x if order == list(range(len(x))) else x[torch.tensor(order, device=x.device)]
-
-
 def _apart(strokes: Strokes, count: int) -> list[Strokes]:
     """``count`` equal parts of some strokes, cut so that the gradient of all parts is one stack."""
     tensors = {name: each.unflatten(0, (count, -1)).unbind() for name, each in strokes._tensors().items()}
@@ -210,9 +228,15 @@ def _joined(rounds: Sequence[Round]) -> Round:
         rounds[0],
         pool=torch.cat([each.pool for each in rounds]),
         target=torch.cat([each.target for each in rounds]),
-        pool_of=torch.cat([each.pool_of + pools * number for number, each in enumerate(rounds)]),
+        pool_of=_after_another([each.pool_of for each in rounds], pools).flatten(),
         shown=torch.cat([each.shown for each in rounds]),
     )
+
+
+def _after_another(pool_of: Sequence[Tensor], pools: int) -> Int[Tensor, "m b"]:
+    """Which pool each game is on, where those of a round come after those of the round before."""
+    each = torch.stack(list(pool_of))
+    return each + pools * torch.arange(len(each), device=each.device)[:, None]
 
 
 def _together(views: Sequence[Any], seen: bool) -> Any:
@@ -236,6 +260,9 @@ class _Several:
 
     def features(self, trunk: Any, level: int) -> Tensor:
         return torch.cat([each.features(trunk, level) for each in self.views])
+
+    def averaged(self, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        return fn(self.pixels())  # all at once, for it knows whose rows they are
 
 
 def _overridden(biases: Sequence[Bias], hook: str) -> bool:
@@ -272,6 +299,8 @@ def executor_of(run: Run) -> Executor:
         reason = "one pair a step"
     if reason is None and not all(map(carried, [*run.community.senders, *run.community.receivers])):
         reason = "some agents are convolutional, learn a trunk on or look while they draw: stacks of them are slower"
+        if run.community.eyes:
+            reason = "the faces of an agent share an eye"
     if reason is not None:
         return Loop(run, reason)
     return Batched(run, f"{pairs} pairs a step, of agents that can be stacked")

@@ -1,9 +1,11 @@
 """A run's folder on disk: where things are, and writing them so that a crash leaves the old or the new, never half."""
 
+import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,30 @@ def read_json(path: Path) -> Any:
         raise InputError("no such file", path, "is this the folder of a run?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"not readable as JSON: {error}", path, "the file is damaged") from None
+
+
+@contextmanager
+def kept_apart(lock: Path, what: str) -> Iterator[None]:
+    """Hold the file ``lock``, so that nobody else does until this ends, however it ends.
+
+    It is the system's lock on an open file, which goes with the process: one that was killed leaves the empty file, and
+    nothing that has to be cleared away.
+
+    Args:
+        lock: a file; it and its folder are made.
+        what: that is worked on, for the message.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = f"another process works on {what}"
+            raise InputError(told, lock.parent, "wait until it ends, or take another --out") from None
+        yield
 
 
 class Folder:

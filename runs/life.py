@@ -11,6 +11,7 @@ from torch import nn
 from agents.events import Birth, Contact, Death, Event, Freeze, Generation, Imitate, Lesson, Migrate, Replace, Thaw, Who
 from agents.groups import group_of
 from agents.meetings import Meetings
+from agents.receiver import Receiver
 from agents.sender import Sender
 from agents.topologies import same_place
 from raster import InputError
@@ -44,6 +45,7 @@ class Life:
     ) -> None:
         self.run, self.optimisers, self.paces = run, optimisers, paces
         config = run.config.community
+        self.both = config.both
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
         self.counts = {side: len(getattr(run.community, side)) for side in SIDES}
         self.present = {side: torch.arange(n) < n - config.vacant for side, n in self.counts.items()}
@@ -110,6 +112,11 @@ class Life:
         slow = [name for name, speed in self._speeds.items() if speed < 1.0]
         chance = torch.rand(len(slow), generator=self.generator).tolist()
         self.still = {name for name, each in zip(slow, chance, strict=True) if each >= self._speeds[name]}
+        for side in SIDES:
+            self.still.update(f"{side}.{slot}" for slot in self.frozen[side].nonzero()[:, 0].tolist())
+        if self.both:  # one chance an agent: that of its face that draws
+            slots = [name.partition(".")[2] for name in self.still if name.startswith("senders.")]
+            self.still = {f"{part}.{slot}" for part in ("senders", "receivers", "eyes") for slot in slots}
         return happened
 
     def cuts(self, meetings: Meetings) -> list[bool]:
@@ -126,14 +133,12 @@ class Life:
             return
         for side, agents in zip(SIDES, (senders, receivers), strict=True):
             for agent, rate in zip(agents, rates.detach().double(), strict=True):
-                self.merit[side][agent] = KEEP * self.merit[side][agent] + (1 - KEEP) * rate
+                for face in SIDES if self.both else (side,):
+                    self.merit[face][agent] = KEEP * self.merit[face][agent] + (1 - KEEP) * rate
 
     def learns(self, member: str) -> bool:
         """Whether a member (``senders.0``) learns in this step: it is not frozen, nor too slow this time."""
-        if member in self.still:
-            return False
-        side, _, number = member.partition(".")
-        return side not in self.frozen or not bool(self.frozen[side][int(number)])
+        return member not in self.still
 
     def state(self) -> dict[str, Any]:
         """All of it, as plain types and tensors."""
@@ -163,12 +168,17 @@ class Life:
         sides = SIDES if event.side == "both" else (event.side,)
         sides = tuple(side for side in sides if self.counts[side])
         if isinstance(event, Migrate):
+            if self.both:
+                pairs = [pair for _ in range(event.count) for pair in self._exchange("senders")]
+                return dict.fromkeys(sides, pairs)
             return {side: [pair for _ in range(event.count) for pair in self._exchange(side)] for side in sides}
         if isinstance(event, Contact):
             return {"run": event.run} | {side: self._joined(side, event, step) for side in sides}
         found: dict[str, Any] = {}
         for side in sides:
-            if isinstance(event, Birth):
+            if self.both and found:  # whom it meets, it meets with both faces
+                found[side] = found["senders"]
+            elif isinstance(event, Birth):
                 found[side] = self._empty(side)[: event.count]
             else:
                 among = self.frozen[side] if isinstance(event, Thaw) else self.present[side]
@@ -227,6 +237,14 @@ class Life:
         seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
         fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
         self._agent(side, slot).load_state_dict(fresh.state_dict())
+        eye, agent = f"eyes.{slot}", self._agent(side, slot)
+        if eye in self.optimisers and isinstance(
+            fresh, Sender
+        ):  # it comes with who draws, who may have lessons at once
+            self.run.community.eyes[str(slot)].load_state_dict(fresh.eye.state_dict())
+            self.optimisers[eye].state.clear()
+        elif eye in self.optimisers and isinstance(agent, Receiver):
+            agent.read_as_the_eye()
         self._settled(side, slot, step)
 
     def _settled(self, side: Side, slot: int, step: int) -> None:
@@ -280,21 +298,26 @@ class Life:
     def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
         """Optimiser steps of one sender on a teacher's strokes, with the biases that push its eyes and hand."""
         assert shown is not None
-        agent, optimiser = self._agent("senders", pupil), self.optimisers[f"senders.{pupil}"]
-        assert isinstance(agent, Sender)
-        for group, pace in zip(optimiser.param_groups, self.paces[f"senders.{pupil}"], strict=True):
-            group["lr"] = lr * pace
+        names = [name for name in (f"senders.{pupil}", f"eyes.{pupil}") if name in self.optimisers]
+        for name in names:
+            for group, pace in zip(self.optimisers[name].param_groups, self.paces[name], strict=True):
+                group["lr"] = lr * pace
+        clip = self.run.config.train.clip
         for _ in range(lesson.steps):
             seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
             few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
             few = few.to(shown.device)
             pair = self.run.pair(pupil, 0, training=True)
             drawn = pair.draw(view[few], torch.Generator().manual_seed(int(seed)))
-            optimiser.zero_grad(set_to_none=True)
+            for name in names:
+                self.optimisers[name].zero_grad(set_to_none=True)
             (drawn.points - shown[few]).square().mean().backward()
-            nn.utils.clip_grad_norm_(agent.parameters(), self.run.config.train.clip)
-            optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+            for name in names:
+                groups = self.optimisers[name].param_groups
+                nn.utils.clip_grad_norm_([each for group in groups for each in group["params"]], clip)
+                self.optimisers[name].step()
+        for name in names:
+            self.optimisers[name].zero_grad(set_to_none=True)
 
     def _exchange(self, side: Side) -> list[list[int]]:
         """Two agents of different islands change places; [[one, other]], or [] where there is one island only."""
@@ -305,21 +328,29 @@ class Life:
         if len(there) < 2 or len(island[there].unique()) < 2:
             return []
         one = there[int(torch.randint(len(there), (1,), generator=self.generator))]
-        configs = [self._agent(side, slot).config for slot in range(self.counts[side])]
+        sides = SIDES if self.both else (side,)
+        configs = [[self._agent(each, slot).config for each in sides] for slot in range(self.counts[side])]
         alike = torch.tensor([configs[slot] == configs[int(one)] for slot in there.tolist()])
         strangers = there[(island[there] != island[one]) & alike]
         if not len(strangers):
             return []
         other = strangers[int(torch.randint(len(strangers), (1,), generator=self.generator))]
         a, b = int(one), int(other)
-        first, second = self._agent(side, a), self._agent(side, b)
-        weights = {key: value.clone() for key, value in first.state_dict().items()}
-        first.load_state_dict(second.state_dict())
-        second.load_state_dict(weights)
-        _swap_optimisers(self.optimisers[f"{side}.{a}"], self.optimisers[f"{side}.{b}"])
-        for part in (self.frozen, self.born, self.generation, self.merit):
-            part[side][[a, b]] = part[side][[b, a]]
+        members = self.run.community.members()
+        for what in ("senders", "receivers", "eyes") if self.both else (side,):
+            if f"{what}.{a}" in members:
+                _swap_weights(members[f"{what}.{a}"], members[f"{what}.{b}"])
+                _swap_optimisers(self.optimisers[f"{what}.{a}"], self.optimisers[f"{what}.{b}"])
+        for each in SIDES if self.both else (side,):
+            for part in (self.frozen, self.born, self.generation, self.merit):
+                part[each][[a, b]] = part[each][[b, a]]
         return [[a, b]]
+
+
+def _swap_weights(one: nn.Module, other: nn.Module) -> None:
+    weights = {key: value.clone() for key, value in one.state_dict().items()}
+    one.load_state_dict(other.state_dict())
+    other.load_state_dict(weights)
 
 
 def _swap_optimisers(one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> None:

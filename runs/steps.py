@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.adamw import adamw
 
 from perception import Trunk
-from raster.shapes import Float, Tensor
+from raster.shapes import Bool, Float, Tensor
 
 
 @runtime_checkable
@@ -51,6 +51,11 @@ def by_pace(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     for parameter in module.parameters():
         groups.setdefault(slow.get(id(parameter), 1.0), []).append(parameter)
     return groups
+
+
+def means_of(each: Bool[Tensor, "m b"] | Float[Tensor, "m b"]) -> Float[Tensor, " m"]:
+    """The mean of each row; in float64 of what is no floating point number."""
+    return (each if each.is_floating_point() else each.double()).mean(dim=1)
 
 
 def clip_each(groups: Sequence[Sequence[Tensor]], clip: float) -> None:

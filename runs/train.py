@@ -1,7 +1,7 @@
 """Learning: the loop, its schedule, what it writes down, and how it goes on exactly where it stopped."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,8 @@ import torch
 
 from agents.bias import labels
 from agents.groups import group_of
-from games import Pictionary, Play
-from raster.shapes import Tensor
+from games import Pictionary, Play, won
+from raster.shapes import Float, Tensor
 from runs import checkpoint
 from runs.describing import describe_split
 from runs.describing.measures import means
@@ -21,7 +21,8 @@ from runs.journal import Journal, Record
 from runs.life import Life
 from runs.process import asked_to_stop
 from runs.run import Run
-from runs.steps import by_pace, clip_each, lr_at, step_each
+from runs.stacked import StackedAdamW
+from runs.steps import by_pace, clip_each, lr_at, means_of, step_each
 from runs.tracing import trace_split
 from runs.turns import mean_turns
 from runs.watch import Watch
@@ -56,6 +57,12 @@ class Learner:
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
         self.executor = executor_of(run)
         paces = {name: list(groups) for name, groups in self.groups.items()}
+        self.parameters = [each for groups in self.groups.values() for group in groups.values() for each in group]
+        self.stacked = [
+            StackedAdamW(names, stack, [self.optimisers[name] for name in names])
+            for names, stack in (self.executor.stacks() if self.fused else ())
+            if len({pace for name in names for pace in paces[name]}) == 1
+        ]
         self.life = Life(run, self.optimisers, paces)
         self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
@@ -64,9 +71,9 @@ class Learner:
     def _factor(self, member: str) -> float:
         """The step size of a member's group, as a part of the run's."""
         side, _, slot = member.partition(".")
-        if side not in {"senders", "receivers"}:
+        if side not in {"senders", "receivers", "eyes"}:
             return 1.0
-        return group_of(self.run.config.community.groups, side == "senders", int(slot)).lr
+        return group_of(self.run.config.community.groups, side != "receivers", int(slot)).lr
 
     def step(self) -> list[Record]:
         """Play and learn once; returns a record for each pair that met.
@@ -76,48 +83,56 @@ class Learner:
         run, step = self.run, self.run.step
         game, gallery = run.config.game, run.gallery
         self.happened = self.life.before(step, lr_at(self.train, step))
+        if self.happened:
+            self._forget()
         meetings = run.community.sample(self.meeting)
         dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
         cuts = self.life.cuts(meetings)
         plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
         parts = [game.parts[each.part].label for each in dealt]
         pushed = [run.community.pushed_by("senders", sender) for sender, _ in meetings]
-        total = self._cost(plays, parts, pushed)
-        for groups in self.groups.values():
-            for parameter in (each for group in groups.values() for each in group):
-                parameter.grad = None
+        rates = means_of(won(plays)) if plays[0].chosen else None
+        total = self._cost(plays, rates, parts, pushed)
+        for parameter in self.parameters:
+            parameter.grad = None
         total.backward()
         self.executor.collect()
         costly = [any(run.biases[number].costs() for number in numbers) for numbers in pushed]
         reached = {pair[0] for pair, cut, cost in zip(meetings, cuts, costly, strict=True) if cost or not cut}
-        for sender in {sender for sender, _ in meetings} - reached:
+        unreached = {f"senders.{sender}" for sender, _ in meetings if sender not in reached}
+        for sender in unreached:
             # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
-            self.members[f"senders.{sender}"].zero_grad(set_to_none=True)
+            self.members[sender].zero_grad(set_to_none=True)
         run.trunks.forget()
-        self._move(lr_at(self.train, step))
+        self._move(lr_at(self.train, step), unreached)
         with torch.no_grad():
             for number, each in enumerate(run.biases):
                 for play, numbers in zip(plays, pushed, strict=True):
                     if number in numbers:
                         each.remember(replace(play, kept=run.community.kept_by(number)))
-            if plays[0].chosen:
-                rates = torch.stack([play.correct.double().mean() for play in plays])
+            if rates is not None:
                 self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
         run.step = step + 1
         return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
 
-    def _cost(self, plays: Sequence[Play], parts: Sequence[str], pushed: Sequence[Sequence[int]]) -> Tensor:
+    def _cost(
+        self,
+        plays: Sequence[Play],
+        rates: Float[Tensor, " m"] | None,
+        parts: Sequence[str],
+        pushed: Sequence[Sequence[int]],
+    ) -> Tensor:
         """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it.
 
-        ``pushed`` has the numbers of the biases that push each play's sender: the others cost nothing there.
+        ``rates`` are of games won, a play each; ``pushed`` has the numbers of the biases that push each play's sender:
+        the others cost nothing there.
         """
         run, step = self.run, self.run.step
-        losses = [play.loss.mean() for play in plays]
+        losses = list(means_of(torch.stack([play.loss for play in plays])).unbind())
         self._note("loss", losses)
         for name in plays[0].figures:
             self._note(name, [play.figures[name].double().mean() for play in plays])
-        if plays[0].chosen:
-            rates = [play.correct.double().mean() for play in plays]
+        if rates is not None:
             self._note("rate", rates)
             if len(run.game.parts) > 1:
                 self._note(f"rate/{parts[0]}", rates)
@@ -138,14 +153,19 @@ class Learner:
                     losses[place] = losses[place] + cost
         return torch.stack(losses).sum()
 
-    def _move(self, lr: float) -> None:
+    def _move(self, lr: float, unreached: Set[str]) -> None:
         """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
+        done: set[str] = set()
+        for own in self.stacked:
+            if not unreached & set(own.names) and all(map(self.life.learns, own.names)) and own.ready():
+                own.step(lr * next(iter(self.groups[own.names[0]])), self.train.clip)
+                done.update(own.names)
         moving = {}
-        for name, optimiser in self.optimisers.items():
-            own = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
-            if own and self.life.learns(name):
-                moving[name] = own
-                for group, pace in zip(optimiser.param_groups, self.groups[name], strict=True):
+        for name in [name for name in self.optimisers if name not in done]:
+            gradients = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
+            if gradients and self.life.learns(name):
+                moving[name] = gradients
+                for group, pace in zip(self.optimisers[name].param_groups, self.groups[name], strict=True):
                     group["lr"] = lr * pace
         clip_each(list(moving.values()), self.train.clip)
         if self.fused:
@@ -153,6 +173,13 @@ class Learner:
         else:
             for name in moving:
                 self.optimisers[name].step()
+        for own in self.stacked:
+            own.forget(moving)
+
+    def _forget(self) -> None:
+        """Optimisers may remember something else than after the last step."""
+        for each in self.stacked:
+            each.forget()
 
     def _note_gradient(self, name: str, costs: Sequence[Tensor], plays: Sequence[Play]) -> None:
         """How hard a weighted cost pulls at the strokes: for each play the norm of its gradient in their points.
@@ -176,9 +203,10 @@ class Learner:
         names = self.run.gallery.training_splits
         return names[int(torch.randint(len(names), (1,), generator=self.dealing))] if len(names) > 1 else names[0]
 
-    def _note(self, key: str, values: Sequence[Tensor]) -> None:
+    def _note(self, key: str, values: Sequence[Tensor] | Tensor) -> None:
         """Add to the window's sum and count, on the device: no step waits for a number to be printed."""
-        sums = torch.stack([value.detach().double() for value in values]).sum()
+        each = values if isinstance(values, Tensor) else torch.stack(list(values))
+        sums = each.detach().double().sum()
         total, count = self.window.get(key, [torch.zeros_like(sums), torch.zeros_like(sums)])
         self.window[key] = [total + sums, count + len(values)]
 
@@ -203,6 +231,7 @@ class Learner:
         """Go back to a ``state`` that was saved after ``step`` steps."""
         for name, optimiser in self.optimisers.items():
             checkpoint.restore_optimiser(optimiser, state["optimisers"][name])
+        self._forget()
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
         self.life.restore(state["life"])

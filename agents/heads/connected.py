@@ -7,6 +7,7 @@ from agents.heads.config import StrokesConfig, joined_by
 from agents.heads.hand import PRESENT, numbers, parts_of, start, to_strokes
 from agents.heads.sight import Sight
 from agents.moment import Moment
+from perception import Linear
 from raster import Strokes
 from raster.shapes import Tensor
 
@@ -38,8 +39,8 @@ class Connected(nn.Module):
         corners = strokes.model_copy(update={"kind": "point", "count": count, "points": None})
         parts = parts_of(strokes)
         place = numbers(strokes) - parts["points"]
-        self.points = nn.Linear(vector, 2 * count)
-        self.rest = nn.Linear(vector, strokes.count * place)
+        self.points = Linear(vector, 2 * count)
+        self.rest = Linear(vector, strokes.count * place)
         carried = start(strokes)[:, parts["points"] :]  # [N, D - 4]
         carried[:, -1] = torch.where(pairs[1] == pairs[0] + 1, PRESENT, -PRESENT)  # presence is the last of the parts
         with torch.no_grad():

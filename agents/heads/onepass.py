@@ -1,16 +1,16 @@
 """``onepass``: all strokes at once from one vector."""
 
 import torch
-from torch import nn
 
 from agents.heads.config import StrokesConfig
 from agents.heads.hand import numbers, start, to_strokes
 from agents.heads.sight import Sight
 from agents.moment import Moment
+from perception import Linear
 from raster import Strokes
 
 
-class OnePass(nn.Linear):
+class OnePass(Linear):
     """The last layer of the sender's multilayer perceptron, after Mihai & Hare 2021 (section 3).
 
     It starts small around short strokes strewn evenly over the canvas (``hand.start``). It is the layer itself, so that

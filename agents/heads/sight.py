@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from perception import LayerNorm, Linear, a_picture
 from raster.shapes import Float, Tensor
 
 #: Doublings of frequency in which a place is told: from half a wave over the picture to four.
@@ -37,10 +38,10 @@ class Places(nn.Module):
 
     def __init__(self, shapes: Sequence[tuple[int, int, int]], vector: int, width: int) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(nn.Linear(channels, width) for channels, _, _ in shapes)
-        self.whole = nn.Linear(vector, width)
-        self.place = nn.Linear(4 * OCTAVES, width)
-        self.norm = nn.LayerNorm(width)
+        self.levels = nn.ModuleList(Linear(channels, width) for channels, _, _ in shapes)
+        self.whole = Linear(vector, width)
+        self.place = Linear(4 * OCTAVES, width)
+        self.norm = LayerNorm(width)
         for number, (_, height, wide) in enumerate(shapes):
             self.register_buffer(f"waves{number}", waves(height, wide), persistent=False)
 
@@ -48,7 +49,10 @@ class Places(nn.Module):
         """The places of B pictures."""
         found = [self.whole(sight.vector)[:, None]]
         for number, (level, each) in enumerate(zip(self.levels, sight.maps, strict=True)):
-            where = self.place(self.get_buffer(f"waves{number}"))  # [h w, width]
+            places = self.get_buffer(f"waves{number}")  # [h w, waves]
+            if self.place.weight.ndim == 3:  # of several agents
+                places = places.expand(len(self.place.weight), -1, -1)
+            where = a_picture(self.place(places), 2, len(each))  # [h w, width], or one a picture
             found.append(level(each.flatten(2).transpose(1, 2)) + where)
         return self.norm(torch.cat([*found[1:], found[0]], dim=1))
 
@@ -71,7 +75,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.query, self.key, self.value, self.out = (Linear(width, width) for _ in range(4))
 
     def remember(self, memory: Float[Tensor, "b l width"]) -> tuple[Tensor, Tensor]:
         """Keys and values of what is attended to, [B, heads, L, width / heads] each."""

@@ -7,6 +7,7 @@ from agents.heads.config import SetHead, StrokesConfig
 from agents.heads.hand import numbers, start, to_strokes
 from agents.heads.sight import Attention, Places, Sight
 from agents.moment import Moment
+from perception import LayerNorm, Linear, a_picture
 from raster import Strokes
 from raster.shapes import Float, Tensor
 
@@ -17,8 +18,8 @@ class _Layer(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.among, self.across = Attention(width, heads), Attention(width, heads)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
-        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.norms = nn.ModuleList(LayerNorm(width) for _ in range(3))
+        self.mlp = nn.Sequential(Linear(width, 2 * width), nn.ReLU(), Linear(2 * width, width))
 
     def forward(
         self, strokes: Float[Tensor, "b n width"], places: Float[Tensor, "b l width"]
@@ -54,8 +55,8 @@ class StrokeSet(nn.Module):
         self.strokes = strokes
         self.places = Places(shapes, vector, config.width)
         self.layers = nn.ModuleList(_Layer(config.width, config.heads) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
-        self.out = nn.Linear(config.width, numbers(strokes), bias=False)  # `start` is a bias a stroke
+        self.norm = LayerNorm(config.width)
+        self.out = Linear(config.width, numbers(strokes), bias=False)  # `start` is a bias a stroke
         with torch.no_grad():
             self.out.weight.mul_(0.5)
         self.query = nn.Parameter(torch.randn(strokes.count, config.width))
@@ -64,7 +65,7 @@ class StrokeSet(nn.Module):
     def draw(self, sight: Sight, moment: Moment) -> Strokes:
         """Strokes [B, N] of B pictures, in the order of the queries."""
         places = self.places(sight)
-        each = self.query.expand(len(places), -1, -1)  # [B, N, width]
+        each = a_picture(self.query, 2, len(places)).expand(len(places), -1, -1)  # [B, N, width]
         for layer in self.layers:
             each = layer(each, places)
-        return to_strokes(self.out(self.norm(each)) + self.start, self.strokes, moment)
+        return to_strokes(self.out(self.norm(each)) + a_picture(self.start, 2, len(places)), self.strokes, moment)

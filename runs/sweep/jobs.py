@@ -14,7 +14,7 @@ from submitit import AutoExecutor, Job, LocalExecutor, SlurmJob
 from submitit.core.utils import DelayedSubmission
 
 from raster.errors import InputError
-from runs.folder import read_json, write_json
+from runs.folder import kept_apart, read_json, write_json
 from runs.sweep.plan import Point, SlurmConfig
 
 PAUSE = 0.5
@@ -39,6 +39,8 @@ class RunJob:
         out: the run's folder.
         device: as of ``lascaux run``.
         threads: of this process.
+        plugins: modules that are imported first.
+        data_root: as of ``lascaux run``.
     """
 
     source: str
@@ -46,6 +48,8 @@ class RunJob:
     out: Path
     device: str
     threads: int
+    plugins: tuple[str, ...] = ()
+    data_root: Path | None = None
 
     def __call__(self) -> str:
         """``finished``, or ``interrupted`` where it was asked to stop and can go on."""
@@ -55,26 +59,46 @@ class RunJob:
 
         settle()
         signal.signal(signal.SIGTERM, _stopped)  # submitit passes it over; while a run learns, it finishes its step
-        import runs
-        from runs.config import Config
-        from runs.loading import load
+        from runs.plugins import import_plugins
 
-        config = load(Config, self.source, self.sets).config
-        used = self.out.exists() and any(self.out.iterdir())
+        import_plugins(self.plugins)  # first: the config knows the biases that are registered when it is imported
         try:
-            runs.launch(config, out=self.out, resume=used, device=self.device)
+            # A run goes on when the command that began it is killed: the next one must not begin it once more.
+            with kept_apart(self.out.with_name(f".{self.out.name}.lock"), f"the run {self.out.name}"):
+                self._launch()
         except KeyboardInterrupt:
             return "interrupted"
         return "finished"
+
+    def _launch(self) -> None:
+        import runs
+        from runs.loading import load, says
+
+        used = self.out.exists() and any(self.out.iterdir())
+        if says(self.source, "task"):
+            from runs import sets as predicting
+
+            wanted = load(predicting.SetsConfig, self.source, self.sets).config
+            predicting.launch(wanted, out=self.out, resume=used, device=self.device, data_root=self.data_root)
+            return
+        from runs.config import Config
+
+        config = load(Config, self.source, self.sets).config
+        device, root = self.device, self.data_root
+        runs.launch(config, out=self.out, resume=used, device=device, data_root=root, plugins=self.plugins)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit puts into the queue when the run is preempted: the same, which goes on by its checkpoint."""
         return DelayedSubmission(self)
 
 
+Made = Callable[[Point, int], RunJob]
+"""The job of a run, on so many threads."""
+
+
 def sweep(
     points: Sequence[Point], folder: Path, *, at_once: int = 1, slurm: SlurmConfig | None = None,
-    device: str = "auto", say: Say = print,
+    device: str = "auto", plugins: Sequence[str] = (), data_root: Path | None = None, say: Say = print,
 ) -> dict[Path, str]:  # fmt: skip
     """Run what is not finished; one that fails does not stop the others.
 
@@ -84,6 +108,8 @@ def sweep(
         at_once: runs at one time on this machine, which share its cores.
         slurm: hand them to a cluster instead.
         device: as of ``lascaux run``.
+        plugins: modules that each run imports first.
+        data_root: as of ``lascaux run``.
         say: takes a line when a run begins or ends.
 
     Returns:
@@ -93,18 +119,23 @@ def sweep(
         InputError: there is no Slurm here.
         KeyboardInterrupt: Ctrl-C; runs on this machine are stopped first. Jobs of a cluster go on.
     """
+
+    def job(point: Point, threads: int) -> RunJob:
+        root = None if data_root is None else data_root.absolute()
+        return RunJob(point.source, point.sets, point.path, device, threads, tuple(plugins), root)
+
     todo = [each for each in points if each.state != "finished"]
     if len(todo) < len(points):
         say(f"{len(points) - len(todo)} of {len(points)} runs are finished already")
     if slurm is not None:
-        return _on_cluster(todo, folder, slurm, device, say)
-    return _here(todo, folder, at_once, device, say)
+        return _on_cluster(todo, folder, slurm, job, say)
+    return _here(todo, folder, at_once, device != "cpu", job, say)
 
 
-def _here(todo: list[Point], folder: Path, at_once: int, device: str, say: Say) -> dict[Path, str]:
+def _here(todo: list[Point], folder: Path, at_once: int, gpu: bool, made: Made, say: Say) -> dict[Path, str]:
     executor = LocalExecutor(folder / "jobs")
     threads = max(1, (os.cpu_count() or 1) // at_once)
-    gpus = () if device == "cpu" else _gpus()
+    gpus = _gpus() if gpu else ()
     waiting, running, failed = list(todo), dict[int, tuple[Point, Job[Any]]](), dict[Path, str]()
     try:
         while waiting or running:
@@ -114,7 +145,7 @@ def _here(todo: list[Point], folder: Path, at_once: int, device: str, say: Say) 
                     seen = gpus[place % len(gpus) : place % len(gpus) + 1] if gpus else ()
                     executor.update_parameters(timeout_min=WEEK, gpus_per_node=len(seen), visible_gpus=seen)
                     with _deaf():
-                        job = executor.submit(RunJob(each.source, each.sets, each.path, device, threads))
+                        job = executor.submit(made(each, threads))
                     running[place] = each, job
                     say(f"begins: {each.path}")
             for place, (each, job) in list(running.items()):
@@ -159,7 +190,7 @@ def _gpus() -> tuple[int, ...]:
     return tuple(range(torch.cuda.device_count()))
 
 
-def _on_cluster(todo: list[Point], folder: Path, slurm: SlurmConfig, device: str, say: Say) -> dict[Path, str]:
+def _on_cluster(todo: list[Point], folder: Path, slurm: SlurmConfig, made: Made, say: Say) -> dict[Path, str]:
     try:
         executor = AutoExecutor(folder / "jobs", cluster="slurm")
     except RuntimeError:
@@ -184,7 +215,7 @@ def _on_cluster(todo: list[Point], folder: Path, slurm: SlurmConfig, device: str
     if new:
         with executor.batch():  # one array; each is submitted as itself, so that submitit finds its checkpoint
             for each in new:
-                jobs[each.path] = executor.submit(RunJob(each.source, each.sets, each.path, device, slurm.cpus))
+                jobs[each.path] = executor.submit(made(each, slurm.cpus))
         write_json(record, known | {str(path): job.job_id for path, job in jobs.items()})
     say(f"{len(new)} runs submitted, {len(todo) - len(new)} in the queue already; Ctrl-C leaves them there")
     failed: dict[Path, str] = {}

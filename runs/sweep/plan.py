@@ -118,8 +118,6 @@ def plan_of(source: Path, out: Path | None = None) -> tuple[SweepConfig, Path, l
     config = load(SweepConfig, source).config
     folder = out or Path("out") / config.name
     run = str(source.parent / config.run) if config.run.endswith((".yaml", ".yml")) else config.run
-    if says(run, "task"):
-        raise InputError("a sweep is of runs in which agents draw; this one predicts sets", source, "name another run")
     seeds = range(config.seeds) if isinstance(config.seeds, int) else config.seeds
     several = [dict(zip(config.grid, values, strict=True)) for values in itertools.product(*config.grid.values())]
     points = []
@@ -147,10 +145,15 @@ def _check(points: list[Point], source: Path) -> None:
     """See that every cell is a config; what several of them have wrong is said once."""
     from runs.config import Config
 
+    model: type[BaseModel] = Config
+    if says(points[0].source, "task"):
+        from runs.sets import SetsConfig
+
+        model = SetsConfig
     problems: dict[str, None] = {}
     for each in {each.cell: each for each in points}.values():
         try:
-            load(Config, each.source, each.sets)
+            load(model, each.source, each.sets)
         except InputError as error:
             told = str(error)
             for word in each.sets:

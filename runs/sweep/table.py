@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from runs.folder import Folder, read_json, write_json, write_text
-from runs.report._pages import page
 from runs.spread import over_seeds
 from runs.sweep.plan import Point
 
@@ -55,7 +54,7 @@ class Cell:
     Attributes:
         name: of its folder.
         varied: by key.
-        game: the game whose figures these are; several where seeds disagree.
+        game: the game whose figures these are, or the task where sets are predicted; several where seeds disagree.
         states: of each of its runs, by seed.
         means: by measure.
     """
@@ -76,17 +75,24 @@ def cells_of(points: Sequence[Point], failed: Mapping[Path, str] | None = None) 
     for name, own in groups.items():
         states = {each.seed: "failed" if each.path in (failed or {}) else each.state for each in own}
         done = [read_json(Folder(each.path).summary) for each in own if states[each.seed] == "finished"]
-        means = {}
-        for key in MEASURES:
-            values = [float(summary[key]) for summary in done if isinstance(summary.get(key), int | float)]
-            if values:
-                means[key] = Mean.of(values)
-        for key in done[0].get("measures", {}) if done else ():
-            measured = [summary["measures"][key]["value"] for summary in done]
-            means[key] = Mean.of([float(each) for each in measured])
-        games = ", ".join(dict.fromkeys(str(summary.get("game", "")) for summary in done))
+        figures = [_figures(summary) for summary in done]
+        means = {
+            key: Mean.of([each[key] for each in figures if key in each])
+            for key in dict.fromkeys(key for each in figures for key in each)
+        }
+        games = ", ".join(dict.fromkeys(str(summary.get("game", summary.get("task", ""))) for summary in done))
         found.append(Cell(name, own[0].varied, games, states, means))
     return found
+
+
+def _figures(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What is told of a run, by name: of one that predicts sets, what it is judged by, and the controls' beside it."""
+    if "headline" in summary:
+        name = summary["headline"]["name"]
+        controls = {f"{name}, {what}": row[name]["value"] for what, row in summary["controls"].items()}
+        return {name: float(summary["headline"]["value"])} | {key: float(value) for key, value in controls.items()}
+    found = {key: float(summary[key]) for key in MEASURES if isinstance(summary.get(key), int | float)}
+    return found | {key: float(each["value"]) for key, each in summary.get("measures", {}).items()}
 
 
 def columns_of(cells: Sequence[Cell]) -> list[str]:
@@ -108,6 +114,8 @@ def shown(mean: Mean | None) -> str:
 
 def write_table(folder: Path, name: str, points: Sequence[Point], failed: Mapping[Path, str]) -> list[Cell]:
     """Write ``sweep.json`` and ``sweep.html``, and give the rows that stand in them."""
+    from runs.report._pages import page  # which imports configs: a job has to import its plugins before
+
     cells = cells_of(points, failed)
     why = {str(path.relative_to(folder)): line for path, line in failed.items()}
     write_json(folder / "sweep.json", {"name": name, "cells": [asdict(each) for each in cells], "failed": why})

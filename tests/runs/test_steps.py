@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from agents.stack import Stack
+from runs.stacked import StackedAdamW
 from runs.steps import clip_each, step_each
 
 
@@ -50,3 +52,48 @@ def test_a_step_of_all_is_the_step_of_each(clip: float) -> None:
         for key, value in mine.items():
             assert value.keys() == theirs[key].keys() and torch.equal(value["step"], theirs[key]["step"])
             torch.testing.assert_close(value["exp_avg"], theirs[key]["exp_avg"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [0.3, 1e6])
+def test_a_step_of_a_stack_is_the_step_of_each_whoever_stepped_alone_or_was_born_before(clip: float) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(0)
+        together = [nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2)) for _ in range(3)]
+    alone, stack = copy.deepcopy(together), Stack(together)
+    both = [
+        [torch.optim.AdamW(agent.parameters(), lr=0.1, weight_decay=0.2, fused=True) for agent in some]
+        for some in (together, alone)
+    ]
+    whole, generator = StackedAdamW(["0", "1", "2"], stack, both[0]), torch.Generator().manual_seed(0)
+    at_once = []
+    for step in range(8):
+        if step == 4:  # one is as new: it is behind the others from here on, until all are
+            for optimisers in both:
+                optimisers[1].state.clear()
+            whole.forget()
+        if step == 6:
+            for optimisers in both:
+                for each in optimisers:
+                    each.state.clear()
+            whole.forget()
+        stack.gradients = {n: torch.randn(t.shape, generator=generator) for n, t in stack.tensors.items()}
+        for row, agents_ in enumerate(zip(together, alone, strict=True)):
+            for one, two in zip(*(each.named_parameters() for each in agents_), strict=True):
+                one[1].grad, two[1].grad = stack.gradients[one[0]][row], stack.gradients[one[0]][row].clone()
+        for agent, optimiser in zip(alone, both[1], strict=True):
+            nn.utils.clip_grad_norm_(agent.parameters(), clip)
+            optimiser.step()
+        at_once.append(whole.ready())
+        if at_once[-1]:
+            whole.step(0.1, clip)
+        else:
+            clip_each([[p.grad for p in agent.parameters() if p.grad is not None] for agent in together], clip)
+            step_each(both[0])
+            whole.forget(["0", "1", "2"])
+        for one, two in zip(together, alone, strict=True):
+            for mine, theirs in zip(one.parameters(), two.parameters(), strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
+    assert at_once == [True] * 4 + [False] * 2 + [True] * 2
+    for one, two in zip(*both, strict=True):
+        mine, theirs = one.state_dict()["state"], two.state_dict()["state"]
+        assert [float(each["step"]) for each in mine.values()] == [float(each["step"]) for each in theirs.values()]

@@ -82,12 +82,23 @@ class Here:
 
 
 @pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Config, Path, bool]]:
+def handed() -> list[tuple[Path | None, tuple[str, ...]]]:
+    """Where data lie and which modules are imported first, as jobs hand it to ``runs.launch``."""
+    return []
+
+
+@pytest.fixture
+def launched(
+    monkeypatch: pytest.MonkeyPatch, handed: list[tuple[Path | None, tuple[str, ...]]]
+) -> list[tuple[Config, Path, bool]]:
     """What jobs hand to ``runs.launch``; runs of seed 1 fail, all others are finished at once."""
     calls: list[tuple[Config, Path, bool]] = []
 
-    def launch(config: Config, out: Path, resume: bool, device: str) -> None:
+    def launch(
+        config: Config, out: Path, resume: bool, device: str, data_root: Path | None, plugins: tuple[str, ...]
+    ) -> None:
         calls.append((config, out, resume))
+        handed.append((data_root, plugins))
         if config.seed == 1:
             raise InputError("no luck", "here", "try another seed")
         finish(out, rate=0.5)
@@ -188,6 +199,81 @@ def test_a_run_that_fails_stops_no_other_and_only_it_runs_again(
     (points[1].path / "half").touch()
     sweep(points, folder, say=said.append)
     assert [(out, resume) for _, out, resume in launched] == [(points[1].path, True)]
+
+
+def test_plugins_and_the_place_of_data_are_handed_to_every_run(
+    tmp_path: Path,
+    launched: list[tuple[Config, Path, bool]],
+    handed: list[tuple[Path | None, tuple[str, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a_module_of_mine.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    where = ["--out", "out", "--plugin", "a_module_of_mine", "--data-root", "here"]
+    result = CliRunner().invoke(app, ["sweep", str(written(tmp_path, TINY + "seeds: [0, 2]\n")), *where])
+    assert result.exit_code == 0, result.stderr
+    assert len(launched) == 2 and handed == [(tmp_path / "here", ("a_module_of_mine",))] * 2
+
+
+@pytest.mark.slow
+def test_a_bias_of_ones_own_is_swept_by_the_real_command(tmp_path: Path) -> None:
+    (tmp_path / "upright_of_mine.py").write_text(
+        "from agents import Bias, bias\n\n\n@bias('upright-of-mine')\nclass Upright(Bias):\n    pass\n"
+    )
+    written(tmp_path, TINY + "grid: {biases: [[{kind: upright-of-mine}]]}\n")
+    command = [sys.executable, "-m", "runs.cli", "sweep", "s.yaml", "--plugin", "upright_of_mine", "--device", "cpu"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "upright-of-mine" in next((tmp_path / "out/mine").glob("*/seed-0/config.yaml")).read_text()
+
+
+def test_two_commands_on_one_folder_are_kept_apart_and_a_killed_one_is_in_nobodys_way(
+    tmp_path: Path, launched: list[tuple[Config, Path, bool]]
+) -> None:
+    source, out = written(tmp_path, TINY), tmp_path / "out"
+    code = (
+        "import sys, time; from pathlib import Path; from runs.folder import kept_apart\n"
+        "with kept_apart(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(600)"
+    )
+    for lock, told in (
+        (out / ".lock", rf"another process works on this sweep \({out}\): wait until it ends"),
+        (out / "all/.seed-0.lock", r"another process works on the run seed-0"),
+    ):
+        command = [sys.executable, "-c", code, str(lock)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+            assert other.stdout is not None and other.stdout.readline() == "held\n"
+            result = CliRunner().invoke(app, ["sweep", str(source), "--out", str(out)])
+            other.send_signal(signal.SIGKILL)
+        assert result.exit_code == 2 and not launched
+        assert re.search(told, result.stderr + result.stdout), result.stderr
+    result = CliRunner().invoke(app, ["sweep", str(source), "--out", str(out)])
+    assert result.exit_code == 0 and [path for _, path, _ in launched] == [out / "all/seed-0"]
+
+
+@pytest.mark.slow
+def test_runs_that_predict_sets_are_swept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where_they_run, "LocalExecutor", Here)
+    monkeypatch.setattr("runs.process.settle", lambda: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    text = (
+        "run: sets/multisets\nseeds: 2\ngrid: {train.steps: [1, 2]}\n"
+        "set: {train.batch: 2, measure.sets: 8, measure.validation: 4}\n"
+    )
+    source = written(tmp_path, text)
+    result = CliRunner().invoke(app, ["sweep", str(source), "--out", str(tmp_path / "out"), "--device", "cpu"])
+    assert result.exit_code == 0, result.stderr
+    cells = json.loads((tmp_path / "out/sweep.json").read_text())["cells"]
+    assert [each["states"] for each in cells] == [{"0": "finished", "1": "finished"}] * 2
+    for each in cells:
+        assert each["game"] == "multisets"
+        assert set(each["means"]) == {"distance", *(f"distance, {c}" for c in ("mean set", "shuffled", "untrained"))}
+        assert all(mean["n"] == 2 for mean in each["means"].values())
+    bad = CliRunner().invoke(app, ["sweep", str(written(tmp_path, "run: sets/multisets\nset: {canvas.size: 9}\n"))])
+    assert bad.exit_code == 2 and "canvas: no such key" in bad.stderr
 
 
 def test_a_preempted_run_is_put_into_the_queue_as_itself(tmp_path: Path) -> None:
