@@ -15,7 +15,6 @@ the best twelve and the worst twelve of all are shown.
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from runs.process import settle
 
@@ -23,13 +22,13 @@ settle()
 
 import torch  # noqa: E402 (after settle, which torch's threads read)
 from _cases import RESULTS, about  # noqa: E402
+from _finished import finished  # noqa: E402
 from _sheet import at, blank, drawing, photo  # noqa: E402
 
 import runs  # noqa: E402
 from games import Referential  # noqa: E402
 from runs.config import Config  # noqa: E402
 from runs.evidence import gather  # noqa: E402
-from runs.folder import read_json  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.probes.iconicity import likeness  # noqa: E402
 
@@ -42,21 +41,6 @@ VARIANTS = {
     "the demo's biases": [],
     "legible": ["biases.0.share=1.0", "biases.0.weight=4.0"],
 }
-
-
-def ran(name: str, seed: int, out: Path) -> dict[str, Any]:
-    """Trains one, or goes on with it, and tells what its test says."""
-    config = load(Config, "demo", [*COMMON, *VARIANTS[name], f"seed={seed}"]).config
-    runs.launch(config, out, resume=True, progress=False)
-    summary = read_json(out / "summary.json")
-    kept = ("rate", "low", "high", "blank", "shuffled", "untrained", "ceiling", "n")
-    icons = [key for key in summary["splits"]["test"]["same"] if key.startswith("iconicity")]
-    found: dict[str, Any] = {"steps": summary["steps"], "minutes": summary["minutes"]}
-    for split, games in summary["splits"].items():
-        for game, row in games.items():
-            keys = [*kept, *icons] if split == "test" else kept
-            found[f"{split}: {game}"] = {key: row[key] for key in keys}
-    return found
 
 
 def sheet(folder: Path) -> None:
@@ -98,7 +82,8 @@ def main() -> None:
             done = json.loads(FILE.read_text()) if FILE.exists() else {}
             key, folder = f"{name}, seed {seed}", options.out / f"{name.replace(' ', '-').replace(chr(39), '')}-{seed}"
             if key not in done:
-                row = {**ran(name, seed, folder), "about": about()}
+                config = load(Config, "demo", [*COMMON, *VARIANTS[name], f"seed={seed}"]).config
+                row = {**finished(config, folder), "about": about()}
                 done = json.loads(FILE.read_text()) if FILE.exists() else {}
                 done[key] = row
                 FILE.write_text(json.dumps(done, indent=1) + "\n")
