@@ -1,6 +1,6 @@
 """``standins``: do networks that stand in for people see what was drawn, do they agree, and do they predict people?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from runs.drawings import one_of, written
 from runs.evidence import Evidence, Finding
 from runs.finding import Drawn
 from runs.intervals import bootstrap_of
+from runs.looks import CHUNK
 from runs.probes._registry import probe
 from runs.probes._standins import StandIn, stand_ins
 from runs.run import Run
@@ -107,7 +108,7 @@ def read_drawings(
         sure = torch.full((len(label),), torch.nan)
         if len(rows):
             place = torch.searchsorted(each.classes, label[rows])
-            sure[rows] = each.scores(each.seen(rgb[rows])).softmax(dim=1)[torch.arange(len(rows)), place]
+            sure[rows] = each.scores(each.seen([rgb[rows]])).softmax(dim=1)[torch.arange(len(rows)), place]
         found[each.name] = sure
     return found
 
@@ -215,11 +216,11 @@ def _rows(evidence: Evidence, each: StandIn) -> Int[Tensor, " m"]:
     return chosen[known[chosen]][:most].sort().values
 
 
-def _pixels(evidence: Evidence, what: Picture, rows: Int[Tensor, " m"]) -> Float[Tensor, "m 3 h w"]:
+def _pixels(evidence: Evidence, what: Picture, rows: Int[Tensor, " m"]) -> Iterator[Float[Tensor, "b 3 h w"]]:
     if what == "photos":
-        return evidence.run.gallery.view(evidence.sketches.shown[rows]).pixels()
+        return (evidence.run.gallery.view(some).pixels() for some in evidence.sketches.shown[rows].split(CHUNK))
     canvas = evidence.sketches.canvas(what)
-    return on_paper(canvas[rows.to(canvas.device)]).float()
+    return (on_paper(canvas[some]) for some in rows.to(canvas.device).split(CHUNK))
 
 
 def _seen(evidence: Evidence, each: StandIn, what: Picture, rows: Int[Tensor, " m"]) -> Float[Tensor, "m d"]:

@@ -74,7 +74,7 @@ def test_a_photo_is_called_by_the_class_of_photos_like_it(untrained: Run) -> Non
     classes = gallery.label.unique()
     asked = torch.cat([(gallery.label == each).nonzero()[:6, 0] for each in classes])
     reader = _by_photos("eye", untrained, EYE, classes, asked, set())
-    seen = reader.seen(gallery.view(asked).pixels())
+    seen = reader.seen([gallery.view(asked).pixels()])
     right = (reader.classes[reader.scores(seen).argmax(dim=1)] == gallery.label[asked]).double().mean()
     assert float(right) > 0.3  # a tenth is chance; the network is random, digits are alike
 
@@ -111,7 +111,7 @@ def test_a_label_is_a_class_s_whose_name_is_one_of_its_words(monkeypatch: pytest
     monkeypatch.setattr(named, "Classifier", Knows)
     reader = _by_label("judge", untrained, torch.tensor([3, 7]), [[934], [387, 388]], set())
     rgb = torch.tensor([0.934, 0.387, 0.388])[:, None, None, None].expand(3, 3, 4, 4)
-    assert reader.classes[reader.scores(reader.seen(rgb)).argmax(dim=1)].tolist() == [3, 7, 7]
+    assert reader.classes[reader.scores(reader.seen([rgb])).argmax(dim=1)].tolist() == [3, 7, 7]
 
 
 class Words(Trunks):
@@ -137,7 +137,7 @@ def test_clip_is_asked_in_words_for_the_class(untrained: Run) -> None:
     reader = _by_words(run, clip, torch.tensor([2, 5, 8]), ["cat", "hot-dog", "tea_pot"], set())
     assert words.asked == tuple(TEMPLATE.format(each) for each in ("cat", "hot dog", "tea pot"))
     rgb = torch.tensor([0.2, 0.0, 0.1])[:, None, None, None].expand(3, 3, 4, 4)
-    assert reader.classes[reader.scores(reader.seen(rgb)).argmax(dim=1)].tolist() == [8, 2, 5]
+    assert reader.classes[reader.scores(reader.seen([rgb])).argmax(dim=1)].tolist() == [8, 2, 5]
     assert reader.independent
     assert not _by_words(run, clip, torch.tensor([2, 5]), ["a", "b"], {"open_clip stand-in"}).independent
 
