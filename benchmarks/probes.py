@@ -65,16 +65,20 @@ def trained(vectors: str | None, folder: str) -> None:
     runs.launch(demo(vectors), Path(folder) / "run", progress=False, device="cpu")
 
 
-def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
+def finished(vectors: str | None, only: list[str], given: Path | None) -> dict[str, Any]:
     """Every probe on the test plays of both games of the demo, 2 x 16 pools of 64."""
     with tempfile.TemporaryDirectory() as folder:
-        # In a process of its own: the peak is to be that of `lascaux probe`, not of learning.
-        child = multiprocessing.get_context("spawn").Process(target=trained, args=(vectors, folder))
-        child.start()
-        child.join()
-        if child.exitcode != 0:
-            raise SystemExit(f"the run ended with exit code {child.exitcode}")
-        run = runs.load(Path(folder) / "run")
+        if given is None:
+            # In a process of its own: the peak is to be that of `lascaux probe`, not of learning.
+            child = multiprocessing.get_context("spawn").Process(target=trained, args=(vectors, folder))
+            child.start()
+            child.join()
+            if child.exitcode != 0:
+                raise SystemExit(f"the run ended with exit code {child.exitcode}")
+        run = runs.load(given or Path(folder) / "run")
+        if vectors is not None:
+            told = run.config.measure.model_copy(update={"word_vectors": vectors})
+            run.config = run.config.model_copy(update={"measure": told})
         before = peak()
         rows: dict[str, dict[str, Any]] = {}
         names = only or probes_of(run.game)
@@ -89,7 +93,7 @@ def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
                 try:
                     _, spent = timed(lambda name=name: probes()[name](evidence))  # noqa: B023 (called at once)
                 except InputError as error:
-                    rows[name] = {"refused": str(error).replace(folder, "out")}
+                    rows[name] = {"refused": error.what}
                     continue
                 _add(rows, name, spent)
                 print(
@@ -147,13 +151,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("what", choices=["finished", "training"])
     parser.add_argument("--vectors", help="a file of word vectors, for semanticity")
+    parser.add_argument("--run", type=Path, help="a finished run of the demo to ask, instead of a new one")
     parser.add_argument("--only", default="", help="probes, with commas between")
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     only = [name for name in asked.only.split(",") if name]
     torch.set_num_threads(asked.threads)
-    row = finished(asked.vectors, only) if asked.what == "finished" else training(asked.times)
+    row = finished(asked.vectors, only, asked.run) if asked.what == "finished" else training(asked.times)
     print(json.dumps(row, indent=2))
     if not only:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
