@@ -188,15 +188,16 @@ def stand_ins_beside(study: Path) -> Path:
     return key_beside(study).with_name(Path(study).absolute().name + "-stand-ins.csv")
 
 
-def read_stand_ins(path: Path, key: Mapping[str, KeyRow]) -> StandIns:
+def read_stand_ins(path: Path, key: Mapping[str, KeyRow], study: str) -> StandIns:
     """Read scores of stand-ins for people: a CSV of drawings, with a column of numbers for each stand-in.
 
     A row is told by the column ``sketch`` (a trial's id) or ``drawing`` (the drawing's file, with or without its
     folder); columns that sketches.csv has as well (``class``, ``run`` ...) are passed over. Empty cells are no score.
+    Where there is a column ``study``, it is this one's id.
 
     Raises:
-        InputError: it cannot be read, has no such column, a cell that is no number, or no score of a drawing of the
-            study.
+        InputError: it is of another study, cannot be read, has no such column, a cell that is no number, or no score
+            of a drawing of the study.
     """
     try:
         rows = read_table(path)
@@ -207,6 +208,9 @@ def read_stand_ins(path: Path, key: Mapping[str, KeyRow]) -> StandIns:
     by = next((name for name in ("sketch", "drawing") if rows and name in rows[0]), None)
     if by is None:
         raise InputError("no column sketch or drawing", path, "say which drawing each row is about, as in sketches.csv")
+    if any(row.get("study", study) != study for row in rows):
+        do = "look again: lascaux study stand-ins"
+        raise InputError("the stand-ins saw another study, or another export of it", path, do)
     files: dict[str, list[str]] = defaultdict(list)
     for each in key.values():
         files[each.drawing.rpartition("/")[2]].append(each.trial)
@@ -214,7 +218,7 @@ def read_stand_ins(path: Path, key: Mapping[str, KeyRow]) -> StandIns:
     for number, row in enumerate(rows, 2):
         of = [row[by]] if by == "sketch" and row[by] in key else files.get(row[by].rpartition("/")[2], [])
         for name, cell in row.items():
-            if name in (*SKETCH_COLUMNS, "drawing", "item", "receiver") or not cell.strip():
+            if name in (*SKETCH_COLUMNS, "study", "drawing", "item", "receiver") or not cell.strip():
                 continue
             try:
                 score = float(cell)

@@ -114,7 +114,7 @@ def score(
     scores: StandIns = {}
     beside = stand_ins_beside(folder)
     for each in [*([beside] if beside.exists() else []), *stand_ins]:
-        scores |= read_stand_ins(Path(each), rows_by_trial)
+        scores |= read_stand_ins(Path(each), rows_by_trial, study["id"])
     if not files:
         raise InputError("no results to score", folder, "name the files that participants saved")
     people, refused = read_results([Path(file) for file in files], study)

@@ -49,9 +49,10 @@ def stand_in_scores(
             raise InputError(f"{name} knows nothing of any drawing", folder, "ask for pictures (pick, rate, compare)")
     trials = [id for id in study["trials"] if any(id in found for found in scores.values())]
     lines = [
-        {"sketch": id} | {name: f"{found[id]:.6g}" if id in found else "" for name, found in scores.items()}
+        {"study": study["id"], "sketch": id}
+        | {name: f"{found[id]:.6g}" if id in found else "" for name, found in scores.items()}
         for id in trials
     ]
     path = out if out is not None else stand_ins_beside(folder)
-    write_whole(path, table(("sketch", *who), lines))
+    write_whole(path, table(("study", "sketch", *who), lines))
     return path

@@ -119,6 +119,14 @@ def test_people_who_see_as_a_network_does_are_predicted_by_it_and_by_no_other(
     assert "of the ceiling" in (tmp_path / "study-scores" / "report.html").read_text()
 
 
+def test_what_was_said_of_another_export_is_refused(made: SimpleNamespace, tmp_path) -> None:
+    path = stand_in_scores(made.path, ["judge"])
+    path.write_text(path.read_text().replace(made.id, "f" * 16))
+    room = Room(made, tmp_path)
+    with pytest.raises(InputError, match="saw another study"):
+        room.score(room.file("anna", lambda id, target, many: target or 0 if many else None))
+
+
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     """Of studies with other people and other drawings each, in which a score tells how readable a drawing is."""
     rng = np.random.default_rng(0)
