@@ -85,7 +85,7 @@ class Probe:
 
         self.check(evidence.run, evidence.game, evidence.split)
         # OpenBLAS's threads spin while they wait for each other: where somebody else has the other core, the many small
-        # products of a probe take thirty times as long with two threads as with one. torch's own threads sleep.
+        # products of a probe take many times as long with two threads as with one. torch's own threads sleep.
         with threadpool_limits(1, user_api="blas"):
             return self.ask(evidence)
 

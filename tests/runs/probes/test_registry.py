@@ -170,7 +170,7 @@ def install(folder: Path, module: str, text: str) -> None:
 
 
 def test_a_probe_is_asked_with_one_thread_of_numpy_s_blas(evidence: Evidence) -> None:
-    """Its idle threads spin: on a busy machine two of them took thirty times as long as one (docs/probes.md)."""
+    """Its idle threads spin: on a busy machine two of them take many times as long as one."""
     from threadpoolctl import threadpool_info
 
     def blas() -> set[int]:
