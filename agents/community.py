@@ -201,8 +201,20 @@ class Pair:
         self, canvas: Float[Tensor, "b *ink h w"], photos: Float[Tensor, "g k *places d"], pool_of: Int[Tensor, " b"]
     ) -> Float[Tensor, "b k"]:
         """The receiver's scores of candidates that it has looked at (``look``)."""
-        canvas = canvas.detach() if self.cut else canvas
-        return self._looks.compare(self._looks.embed_canvas(canvas), photos, pool_of)
+        return self.answer(self.read(canvas), photos, pool_of)
+
+    def read(self, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b *places d"]:
+        """What the receiver makes of canvases, whatever they are held against (``answer``)."""
+        return self._looks.embed_canvas(canvas.detach() if self.cut else canvas)
+
+    def answer(
+        self,
+        read: Float[Tensor, "b *places_c d"],
+        photos: Float[Tensor, "g k *places_p d"],
+        pool_of: Int[Tensor, " b"],
+    ) -> Float[Tensor, "b k"]:
+        """The receiver's scores of candidates that it has looked at (``look``), of canvases that it has read."""
+        return self._looks.compare(read, photos, pool_of)
 
     def guess_photo(
         self,

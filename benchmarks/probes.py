@@ -2,7 +2,7 @@
 
     python benchmarks/probes.py finished              # every registered probe on 2,048 sketches, time and memory
     python benchmarks/probes.py training              # a step of the demo beside its probes on the way
-    python benchmarks/probes.py finished --vectors name_vectors.npz
+    python benchmarks/probes.py finished --vectors name_vectors.npz --threads 1
 
 The run is the demo with few steps: what a probe costs does not depend on what agents have learned. Seconds are both
 wall and CPU; on a machine with other work only the second says something. Results: benchmarks/results/probes.json.
@@ -32,6 +32,7 @@ from runs.config import Config  # noqa: E402
 from runs.evidence import gather  # noqa: E402
 from runs.folder import write_json  # noqa: E402
 from runs.loading import load  # noqa: E402
+from runs.looks import Kept  # noqa: E402
 from runs.probes import probes, probes_of  # noqa: E402
 from runs.run import assemble  # noqa: E402
 from runs.train import Learner  # noqa: E402
@@ -64,29 +65,35 @@ def trained(vectors: str | None, folder: str) -> None:
     runs.launch(demo(vectors), Path(folder) / "run", progress=False, device="cpu")
 
 
-def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
+def finished(vectors: str | None, only: list[str], given: Path | None) -> dict[str, Any]:
     """Every probe on the test plays of both games of the demo, 2 x 16 pools of 64."""
     with tempfile.TemporaryDirectory() as folder:
-        # In a process of its own: the peak is to be that of `lascaux probe`, not of learning.
-        child = multiprocessing.get_context("spawn").Process(target=trained, args=(vectors, folder))
-        child.start()
-        child.join()
-        if child.exitcode != 0:
-            raise SystemExit(f"the run ended with exit code {child.exitcode}")
-        run = runs.load(Path(folder) / "run")
+        if given is None:
+            # In a process of its own: the peak is to be that of `lascaux probe`, not of learning.
+            child = multiprocessing.get_context("spawn").Process(target=trained, args=(vectors, folder))
+            child.start()
+            child.join()
+            if child.exitcode != 0:
+                raise SystemExit(f"the run ended with exit code {child.exitcode}")
+        run = runs.load(given or Path(folder) / "run")
+        if vectors is not None:
+            told = run.config.measure.model_copy(update={"word_vectors": vectors})
+            run.config = run.config.model_copy(update={"measure": told})
         before = peak()
         rows: dict[str, dict[str, Any]] = {}
         names = only or probes_of(run.game)
         sketches = 0
+        seen = Kept()
         for part in run.game.parts:  # one after the other, as `lascaux probe` does
             evidence, spent = timed(lambda part=part: gather(run, part, "test", run.config.measure.test_pools))
+            seen = evidence.sketches.remember(seen).seen
             sketches += evidence.n
             _add(rows, "playing", spent)
             for name in names:
                 try:
                     _, spent = timed(lambda name=name: probes()[name](evidence))  # noqa: B023 (called at once)
                 except InputError as error:
-                    rows[name] = {"refused": str(error).replace(folder, "out")}
+                    rows[name] = {"refused": error.what}
                     continue
                 _add(rows, name, spent)
                 print(
@@ -96,7 +103,8 @@ def finished(vectors: str | None, only: list[str]) -> dict[str, Any]:
             del evidence
             gc.collect()  # as it does, too
         total = {key: round(sum(row.get(key, 0.0) for row in rows.values()), 1) for key in ("wall", "cpu")}
-    return {"sketches": sketches, "rows": rows, "total": total, "peak_before": before, "peak": peak(), "about": about()}
+    found = {"sketches": sketches, "threads": torch.get_num_threads(), "rows": rows, "total": total}
+    return found | {"peak_before": before, "peak": peak(), "about": about()}
 
 
 def _add(rows: dict[str, dict[str, Any]], name: str, spent: dict[str, float]) -> None:
@@ -143,15 +151,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("what", choices=["finished", "training"])
     parser.add_argument("--vectors", help="a file of word vectors, for semanticity")
+    parser.add_argument("--run", type=Path, help="a finished run of the demo to ask, instead of a new one")
     parser.add_argument("--only", default="", help="probes, with commas between")
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     only = [name for name in asked.only.split(",") if name]
-    row = finished(asked.vectors, only) if asked.what == "finished" else training(asked.times)
+    torch.set_num_threads(asked.threads)
+    row = finished(asked.vectors, only, asked.run) if asked.what == "finished" else training(asked.times)
     print(json.dumps(row, indent=2))
     if not only:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        write_json(RESULTS, {**kept, asked.what: row})
+        name = asked.what if asked.threads > 1 or asked.what == "training" else f"{asked.what}, one thread"
+        write_json(RESULTS, {**kept, name: row})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ import torch
 from torch import nn
 
 from perception import weights
+from perception._folding import fold_batch_norms
+from perception._lean import make_lean
+from perception._parts import in_parts
 from perception.config import TimmTrunk
 from perception.trunk import resize
 from raster.errors import InputError
@@ -41,12 +44,16 @@ class Classifier(nn.Module):
         self.size = size or weights.PACKAGES[name].size
         self.register_buffer("mean", torch.tensor(weights.LITE_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(weights.LITE_STD).view(3, 1, 1), persistent=False)
-        self.eval().requires_grad_(False).to(device)
+        self.eval().requires_grad_(False)
+        picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        fold_batch_norms(self.net, picture)
+        make_lean(self.net)
+        self.to(device).to(memory_format=torch.channels_last)
 
     def forward(self, rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b labels"]:
         """Logits of pictures in [0, 1]."""
-        logits: Tensor = self.net((resize(rgb, self.size) - self.mean) / self.std)
-        return logits
+        x = ((resize(rgb, self.size) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return in_parts(lambda part: [self.net(part)], x, self.net.parameters())[0]
 
 
 def classify(rgb: Float[Tensor, "b 3 h w"], name: str = "packaged", size: int | None = None) -> Float[Tensor, "b _"]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -63,7 +64,7 @@ class Convnet(nn.Module):
         return in_parts(lambda part: (self._rows(part),), x, self.layers.parameters())[0]
 
     def _rows(self, x: Float[Tensor, "b cin h w"]) -> Float[Tensor, "b c h2 w2"]:
-        if self.inputs > 1 or x.device.type != "cpu":
+        if self.inputs > 1 or x.device.type != "cpu" or not torch.is_grad_enabled():
             return self.layers(x)
         return self.layers[1:](self._patched(x))
 
@@ -71,6 +72,7 @@ class Convnet(nn.Module):
         """The first convolution as a product of matrices.
 
         Of one channel, its gradient in the canvas is twice as fast on a CPU (docs/perception.md); of three it is not.
+        Where no gradient is wanted the convolution itself is faster, and is taken.
         """
         first = self.layers[0]
         assert isinstance(first, nn.Conv2d)

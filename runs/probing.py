@@ -15,6 +15,7 @@ from runs.evidence import gather
 from runs.finding import Finding, plain
 from runs.folder import Folder, lines
 from runs.loading import load as load_config
+from runs.looks import Kept
 from runs.probes import ask_all, asked, probes_of
 from runs.report.probes import Found, Probed, photos_of
 from runs.run import Run
@@ -61,8 +62,11 @@ def _evidence(run: Run) -> Any:
     if not run.game.chooses:
         yield run.game.label, trace_split(run, "test")
         return
+    seen = Kept()  # the games of a run show the same photos, of which a sender draws the same
     for part in run.game.parts:
-        yield part.label, gather(run, part, "test", run.config.measure.test_pools)
+        evidence = gather(run, part, "test", run.config.measure.test_pools)
+        seen = evidence.sketches.remember(seen).seen
+        yield part.label, evidence
         gc.collect()  # evidence and its sketches know each other: hundreds of megabytes would wait for a round
 
 

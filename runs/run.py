@@ -1,7 +1,7 @@
 """A run as an object: who plays, with what, and where it is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from perception import FeatureCache, FrozenTrunk, ScratchTrunk, Trunks, as_froze
 from raster import InputError
 from runs.config import Config
 from runs.folder import Folder
+from runs.looks import Kept
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Run:
     step: int = 0
     fallback: str | None = None
     """Why these pictures are not the ones first asked for, if they are not."""
+    seen: dict[str, Kept] = field(default_factory=dict, repr=False)
+    """What stand-ins saw, by who looked: the games of a run show them the same pictures."""
 
     @property
     def game(self) -> Game:

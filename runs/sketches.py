@@ -1,17 +1,17 @@
 """The drawings of some games beside their controls: canvases, and what the judge sees of them, each made once."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
-from perception import TimmTrunk, Trunk
+from perception import TimmTrunk
 from raster import CanvasConfig, Strokes, on_paper
 from raster.shapes import Bool, Float, Int, Tensor
 from runs.intervals import bootstrap_by_pool, bootstrap_of_mean
+from runs.looks import CHUNK, Kept, look_at, recalled
 
 if TYPE_CHECKING:
     from runs.evidence import Evidence
@@ -22,8 +22,6 @@ PLACES = 3
 """The level of the judge's pyramid at which it is asked what is where (stride 16: 8 x 8 places at 128 px)."""
 WHOLE = 4
 """The level at which it is asked what it is, averaged over places (stride 32)."""
-CHUNK = 64
-"""Pictures that the judge looks at together."""
 LONGEST = 4.0
 """Random strokes reach over at most so much, canvas units: further, and most of them lie off the canvas."""
 
@@ -59,16 +57,16 @@ class Sketches:
     def __init__(self, evidence: "Evidence") -> None:
         self._evidence = evidence
         self._canvas: dict[str, list[Tensor]] = {}
-        self._looks: dict[str, Looks] = {}
-        self._memo: dict[str, Looks] | None = None
-        self.used: dict[str, Looks] = {}
+        self._keys: dict[str, list[bytes]] = {}
+        self._before: Kept = {}
+        self.seen: Kept = {}
 
-    def remember(self, memo: dict[str, Looks]) -> "Sketches":
+    def remember(self, seen: Kept) -> "Sketches":
         """Take what the judge saw of pictures in other evidence: the same pixels need no second look.
 
-        ``used`` has what it saw in this one, for the next.
+        ``seen`` has what it saw in this one, for the next.
         """
-        self._memo = memo
+        self._before = seen
         return self
 
     @cached_property
@@ -143,45 +141,37 @@ class Sketches:
     def looks(self, control: Control = "drawings") -> Looks:
         """What the judge sees of the drawings, or of a control in their place, on white paper.
 
-        A blank canvas and the shuffled drawings cost it no further look.
+        Only pictures that differ cost it a look: a photo that is shown on several pools is drawn alike on each.
         """
-        if control not in self._looks:
-            if control == "shuffled":
-                self._looks[control] = self.looks("drawings")[torch.cat(self._another)]
-            elif control == "blank":
-                one = self.judged([on_paper(self.canvases("blank")[0][:1]).float()])
-                rows = (sum(self.sizes), -1)
-                self._looks[control] = Looks(one.places.expand(rows), one.whole.expand(rows))
-            else:
-                self._looks[control] = self.judged([on_paper(each).float() for each in self.canvases(control)])
-        return self._looks[control]
+        if control == "shuffled":
+            return self.looks("drawings")[torch.cat(self._another)]
+        if control not in self._keys:
+            self._keys[control] = self._look_at(on_paper(each).float() for each in self.canvases(control))
+        return self._recalled(self._keys[control])
 
-    @cached_property
+    @property
     def photos(self) -> Looks:
-        """What the judge sees of the photo that each sender was shown; of each photo once."""
-        index, place = self.shown.unique(return_inverse=True)
-        gallery = self._evidence.run.gallery
-        seen = self.judged([gallery.view(some).pixels() for some in index.split(CHUNK)])
-        return seen[place]
+        """What the judge sees of the photo that each sender was shown."""
+        if "photos" not in self._keys:
+            gallery = self._evidence.run.gallery
+            self._keys["photos"] = self._look_at(gallery.view(some).pixels() for some in self.shown.split(CHUNK))
+        return self._recalled(self._keys["photos"])
 
-    def judged(self, pictures: Sequence[Float[Tensor, "b 3 h w"]]) -> Looks:
+    def judged(self, pictures: Iterable[Float[Tensor, "b 3 h w"]]) -> Looks:
         """What the judge sees of RGB pictures in [0, 1], on the CPU."""
-        trunk = self._evidence.run.trunks[JUDGE]
-        with torch.no_grad():
-            found = [self._recalled(trunk, part) for each in pictures for part in each.split(CHUNK)]
-        return Looks(torch.cat([each.places for each in found]), torch.cat([each.whole for each in found]))
+        return self._recalled(self._look_at(pictures))
 
-    def _recalled(self, trunk: Trunk, part: Float[Tensor, "b 3 h w"]) -> Looks:
-        """What the judge sees of some pictures, or saw of the same pixels before."""
-        # Hashes and copies are for those who come again with the same pixels: they cost memory.
-        key = "" if self._memo is None else hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
-        looks = None if self._memo is None else self._memo.get(key)
-        if looks is None:
-            places, whole = trunk(part, [PLACES, WHOLE])
-            looks = Looks(places.flatten(1).cpu(), whole.mean(dim=(2, 3)).cpu())
-        if self._memo is not None:
-            self.used[key] = looks
-        return looks
+    def _look_at(self, pictures: Iterable[Float[Tensor, "b 3 h w"]]) -> list[bytes]:
+        trunk = self._evidence.run.trunks[JUDGE]
+
+        def look(rgb: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor]:
+            places, whole = trunk(rgb, [PLACES, WHOLE])
+            return places.flatten(1), whole.mean(dim=(2, 3))
+
+        return look_at(pictures, look, self.seen, self._before)
+
+    def _recalled(self, keys: list[bytes]) -> Looks:
+        return Looks(*recalled(keys, self.seen))
 
     @cached_property
     def _another(self) -> list[Int[Tensor, " b"]]:

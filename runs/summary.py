@@ -12,6 +12,7 @@ from runs.evidence import Evidence, Finding, gather
 from runs.finding import plain
 from runs.folder import write_json
 from runs.journal import Journal
+from runs.looks import Kept
 from runs.probes import asked
 from runs.probes.rate import rate
 from runs.run import Run
@@ -33,9 +34,10 @@ def summarise(run: Run, journal: Journal) -> dict[str, Any]:
     splits: dict[str, dict[str, Any]] = {}
     findings: dict[str, dict[str, Any]] = {name: {} for name in run.config.probes}
     for split in (name for name in run.gallery.splits if name.split("/")[0] == "test"):
-        splits[split] = {}
+        splits[split], seen = {}, Kept()
         for part in run.game.parts:
             evidence = gather(run, part, split, run.config.measure.test_pools)
+            seen = evidence.sketches.remember(seen).seen
             whole = rate(evidence)
             found = _measured(evidence, whole) | _counted(evidence)
             if isinstance(part, Pictionary):

@@ -7,9 +7,9 @@ from games import Game
 from raster.errors import InputError
 from runs.evidence import gather
 from runs.finding import Finding
+from runs.looks import Kept
 from runs.probes import Probe, probes
 from runs.run import Run
-from runs.sketches import Looks
 
 HARDEST = ("artist", "class", "same")
 """The views of a mixture, the hardest first: ``same`` is nearly solved by any private scribble."""
@@ -39,7 +39,7 @@ class Watch:
         self.run = run
         self.every = run.config.measure.probes_every
         self.part = hardest(run.game.parts)
-        self.memo: dict[str, Looks] = {}
+        self.memo: Kept = {}
         self.left_out: list[str] = []
         self.probes = self._chosen()
 
@@ -65,7 +65,7 @@ class Watch:
     def ask(self) -> dict[str, float]:
         """What the probes find now: a flat line of numbers for metrics.jsonl."""
         evidence = gather(self.run, self.part, SPLIT, self.run.config.measure.probes_pools)
-        seen = evidence.sketches.remember(self.memo)
+        sketches = evidence.sketches.remember(self.memo)
         found: dict[str, float] = {}
         for each in list(self.probes):
             try:
@@ -73,7 +73,7 @@ class Watch:
             except InputError as error:  # the few pools do not hold what it needs: that is no reason to stop learning
                 self.probes.remove(each)
                 self.left_out.append(_at_the_end(error))
-        self.memo = seen.used  # of drawings that have changed nothing is kept
+        self.memo = sketches.seen  # of drawings that have changed nothing is kept
         return found
 
     def headlines(self, found: dict[str, float]) -> dict[str, float]:

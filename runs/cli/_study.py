@@ -81,7 +81,10 @@ def simulate(
     study: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `study export` wrote.")],
     plugin: Plugins,
     who: Annotated[
-        str, typer.Option("--with", metavar="RUN|clip", help="Whose receiver answers; clip: CLIP (the extra clip).")
+        str,
+        typer.Option(
+            "--with", metavar="RUN|judge|packaged|clip", help="Whose receiver answers; or a network that no run has."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; DIR-simulated when left out.")] = None,
     sittings: Annotated[int | None, typer.Option(min=1, help="How many; one of each list when left out.")] = None,
@@ -100,12 +103,36 @@ def simulate(
 
     import_plugins(plugin)
     from runs.study.eyes import eye_of
+    from runs.study.results import read_study
     from runs.study.simulating import simulate as sit
+    from runs.study.stand_ins import drawings_of
 
-    eye = eye_of(who, sender, receiver, words)
+    eye = eye_of(who, sender, receiver, words, drawings_of(read_study(study), study))
     made = sit(study, eye, out=out, temperature=temperature, sittings=sittings, seed=seed)
     typer.echo(f"{len(made.files)} simulated sitting(s) in {made.folder}")
     typer.echo(f"score them: lascaux study score {study} {made.folder}/*.json --simulated")
+
+
+@app.command("stand-ins")
+def stand_ins(
+    study: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `study export` wrote.")],
+    plugin: Plugins,
+    who: Annotated[list[str], typer.Option("--with", metavar="RUN|judge|packaged|clip", help="Who looks; repeatable.")],
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="The answer key; DIR-key.csv when left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A CSV; DIR-stand-ins.csv, which score reads, when left out.")
+    ] = None,
+) -> None:
+    """Write how readable networks find each drawing, for `study score` to hold against people."""
+    from runs.plugins import import_plugins
+
+    import_plugins(plugin)
+    from runs.study.stand_ins import stand_in_scores
+
+    path = stand_in_scores(study, who, out=out, key=key)
+    told = "" if out is None else f" --stand-ins {path}"
+    typer.echo(f"{path}: {len(who)} stand-in(s)")
+    typer.echo(f"hold them against people: lascaux study score {study} FILES...{told}")
 
 
 app.command("score")(_answers.score)

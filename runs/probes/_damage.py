@@ -102,13 +102,20 @@ def attack(
     start = strokes.detach()
     most = math.sqrt(math.prod(start.points.shape[1:])) * size  # of the l2 norm
     moved = torch.zeros_like(start.points)
-    with torch.no_grad():
-        worst, best = moved.clone(), wrong(start)
+    worst, best = moved, torch.full(strokes.batch_shape, -torch.inf).to(moved)
+
+    def keep(now: Float[Tensor, " b"]) -> None:
+        nonlocal worst, best
+        better = now.detach() > best
+        best = torch.where(better, now.detach(), best)
+        worst = torch.where(better[:, None, None, None], moved.detach(), worst)
+
     for _ in range(steps):
         moved = moved.detach().requires_grad_()
         with torch.enable_grad():
             found = wrong(replace(start, points=start.points + moved))
             (slope,) = torch.autograd.grad(found.sum(), moved)
+        keep(found)
         with torch.no_grad():
             if norm == "linf":
                 moved = (moved + 2.5 / steps * size * slope.sign()).clamp(-size, size)
@@ -116,10 +123,8 @@ def attack(
                 along = slope / _length(slope).clamp(min=1e-12)
                 moved = moved + 2.5 / steps * most * along
                 moved = moved * (most / _length(moved).clamp(min=1e-12)).clamp(max=1.0)
-            now = wrong(replace(start, points=start.points + moved))
-            better = now > best
-            best = torch.where(better, now, best)
-            worst = torch.where(better[:, None, None, None], moved, worst)
+    with torch.no_grad():
+        keep(wrong(replace(start, points=start.points + moved)))
     return replace(start, points=start.points + worst)
 
 

@@ -81,8 +81,13 @@ class Probe:
         Raises:
             InputError: the run has not what the probe needs.
         """
+        from threadpoolctl import threadpool_limits
+
         self.check(evidence.run, evidence.game, evidence.split)
-        return self.ask(evidence)
+        # OpenBLAS's threads spin while they wait for each other: where somebody else has the other core, the many small
+        # products of a probe take many times as long with two threads as with one. torch's own threads sleep.
+        with threadpool_limits(1, user_api="blas"):
+            return self.ask(evidence)
 
 
 GROUP = "lascaux.probes"

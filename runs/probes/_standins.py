@@ -1,7 +1,7 @@
 """Networks in the place of people who are asked what a drawing shows; none was taught any drawing of these agents."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from perception import Classifier, OpenClipTrunk, TimmTrunk, TorchvisionTrunk, as_frozen, labels_named
 from raster.shapes import Float, Int, Tensor
+from runs.looks import CHUNK, Kept, look_at, recalled
 from runs.run import Run
-from runs.sketches import CHUNK, JUDGE, WHOLE
+from runs.sketches import JUDGE, WHOLE
 
 EYE = TimmTrunk(name="packaged", size=64)
 """The second eye that compares with photos."""
@@ -34,6 +35,7 @@ class StandIn:
         look: pictures in [0, 1] to what it sees of each, [b, 3, H, W] to [b, D].
         scores: what it sees of n pictures to scores of the classes, [n, D] to [n, C]; their softmax is its confidence.
         independent: whether no agent, bias or game of the run looked with the same network while agents learned.
+        kept: what it saw before.
         judges: whether what it sees is ``Sketches.looks().whole``, which is there already.
     """
 
@@ -42,12 +44,15 @@ class StandIn:
     look: Callable[[Tensor], Tensor]
     scores: Callable[[Tensor], Tensor]
     independent: bool
+    kept: Kept
     judges: bool = False
 
-    def seen(self, rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """``look`` at many pictures, some at a time, without gradients; on the CPU."""
-        with torch.no_grad():
-            return torch.cat([self.look(some.float()).cpu() for some in rgb.split(CHUNK)])
+    def seen(self, pictures: Iterable[Float[Tensor, "b 3 h w"]]) -> Float[Tensor, "n d"]:
+        """``look`` at many pictures, part after part, at each that differs once; without gradients, on the CPU."""
+        kept = Kept()
+        keys = look_at((some.float() for some in pictures), lambda rgb: [self.look(rgb)], kept, self.kept)
+        self.kept.update(kept)
+        return recalled(keys, kept)[0]
 
 
 def stand_ins(run: Run, classes: Int[Tensor, " c"], left_out: Int[Tensor, " m"]) -> list[StandIn]:
@@ -115,16 +120,17 @@ def _by_photos(
             known.append(each)
             chosen.append(own[torch.randperm(len(own), generator=generator)[:PHOTOS]])
     answers = torch.tensor(known, dtype=torch.long)
-    made = StandIn(name, answers, look, lambda seen: seen, _network(trunk) not in used, trunk == JUDGE)
+    kept = run.seen.setdefault(f"{trunk!r}, level {level}", {})
+    made = StandIn(name, answers, look, lambda seen: seen, _network(trunk) not in used, kept, trunk == JUDGE)
     if len(known) < 2:
         return made
-    seen = torch.cat([made.seen(gallery.view(some).pixels()) for some in torch.cat(chosen).split(CHUNK)])
+    seen = made.seen(gallery.view(some).pixels() for some in torch.cat(chosen).split(CHUNK))
     means = _spread(torch.stack([each.mean(dim=0) for each in seen.split([len(each) for each in chosen])]))
 
     def scores(seen: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         return _spread(seen) @ means.T / SOFT
 
-    return StandIn(name, answers, look, scores, made.independent, made.judges)
+    return replace(made, scores=scores)
 
 
 def _spread(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -142,7 +148,8 @@ def _by_label(
     def scores(seen: Float[Tensor, "n labels"]) -> Float[Tensor, "n c"]:
         return torch.stack([seen[:, list(each)].amax(dim=1) for each in labels], dim=1)
 
-    return StandIn(f"{name}, by label", classes, net, scores, _network(TimmTrunk(name=name)) not in used)
+    kept = run.seen.setdefault(f"{name} at {LABELLED}", {})
+    return StandIn(f"{name}, by label", classes, net, scores, _network(TimmTrunk(name=name)) not in used, kept)
 
 
 def _by_words(
@@ -159,4 +166,7 @@ def _by_words(
     def scores(seen: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         return 100 * torch.nn.functional.normalize(seen, dim=-1) @ meant.T
 
-    return StandIn("CLIP", classes, lambda rgb: net(rgb, [0])[0].flatten(1), scores, _network(clip) not in used)
+    def look(rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        return net(rgb, [0])[0].flatten(1)
+
+    return StandIn("CLIP", classes, look, scores, _network(clip) not in used, run.seen.setdefault(repr(clip), {}))

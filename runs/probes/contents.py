@@ -84,6 +84,7 @@ def linear_probe(
         values: [n], -1 for none.
         fold: which part each drawing is in; drawings of one picture are in one.
     """
+    from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -99,10 +100,11 @@ def linear_probe(
             right[held] = (values[held] == values[fit][0]) if fit.any() else 0.0
             continue
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        with warnings.catch_warnings():
+        # Hundreds of small fits: to look for NaN and wrong words each time would take as long as they.
+        with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features[fit], values[fit])
-        right[held] = model.predict(features[held]) == values[held]
+            right[held] = model.predict(features[held]) == values[held]
     return right
 
 
@@ -171,7 +173,7 @@ def _inputs(evidence: Evidence, chosen: torch.Tensor) -> dict[str, NDArray[np.fl
     """Principal components of the judge's features of the drawings, and of each control, [n, D]."""
     sketches = evidence.sketches
     controls: tuple[Control, ...] = ("drawings", "untrained", "random")
-    # These alone, and not all that are alike: the judge takes most of the time.
+    # These alone: of random strokes each game has its own, and the judge takes its time over them.
     looks = {name: sketches.judged([on_paper(sketches.canvas(name)[chosen]).float()]) for name in controls}
     found: dict[str, NDArray[np.float64]] = {name: each.places.double().numpy() for name, each in looks.items()}
     moved = np.roll(np.arange(len(chosen)), len(chosen) // 2)

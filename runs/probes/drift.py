@@ -14,7 +14,6 @@ from runs.evidence import Evidence, Finding, bootstrap_of_mean
 from runs.finding import Curve
 from runs.folder import lines
 from runs.probes._registry import probe
-from runs.sketches import JUDGE, WHOLE
 
 MOST_STEPS, MOST_DRAWINGS = 12, 128
 """Of the journal: so many moments, evenly spaced, and so many drawings at each."""
@@ -100,5 +99,4 @@ def _seen(evidence: Evidence, played: list[dict[str, Any]], step: int) -> Float[
             count += len(canvases[-1])
             if count >= MOST_DRAWINGS:
                 break
-        found = [run.trunks[JUDGE](on_paper(each), [WHOLE])[0].mean(dim=(2, 3)).cpu() for each in canvases]
-    return torch.cat(found)
+    return evidence.sketches.judged(on_paper(each).float() for each in canvases).whole

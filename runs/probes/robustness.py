@@ -1,7 +1,8 @@
 """``robustness``: what is left of the rate when drawings are damaged, by chance or by somebody who means it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 
@@ -20,6 +21,8 @@ DAMAGED = 512
 """Games, about, that are played with damaged drawings."""
 ATTACKED = 192
 """Games, about, whose drawings are attacked: each costs ten drawings with their gradients."""
+TOGETHER = 64
+"""Games, about, that are drawn and read together."""
 NOISE = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Standard deviations of the noise on the canvas; full ink is 1."""
 SIZES = (0.0025, 0.005, 0.01, 0.02, 0.04)
@@ -131,20 +134,46 @@ def _part(play: Play, rows: Int[Tensor, " b"]) -> Round:
 
 
 def _played(
-    evidence: Evidence, some: list[_Some], canvas: Callable[[_Some], Tensor] | None = None
+    evidence: Evidence, some: list[_Some], drawn: Sequence[Strokes] | None = None, noise: float = 0.0
 ) -> list[Bool[Tensor, " b"]]:
-    """Which of some games come out right with other canvases; with the drawings' own where none are given."""
-    found = []
+    """Which of some games come out right with other strokes, or with noise on the canvas; pool by pool."""
+    strokes = dict(zip((each.pool for each in some), drawn or [each.strokes for each in some], strict=True))
+    found = {}
     with torch.no_grad():
-        for each in some:
-            shown = _drawn(evidence, each.strokes) if canvas is None else canvas(each)
-            found.append(correct(_scores(evidence, each, shown), each.round).cpu())
-    return found
+        for pools in _together(evidence, some):
+            canvas = _drawn(evidence, Strokes.cat([strokes[each.pool] for each in pools]))
+            if noise:
+                shapes = [(len(each.rows), *canvas.shape[1:]) for each in pools]
+                grain = [
+                    torch.randn(one, generator=_generator(each.pool)) for one, each in zip(shapes, pools, strict=True)
+                ]
+                canvas = (canvas + noise * torch.cat(grain).to(canvas)).clamp(0, 1)
+            for each, scores in zip(pools, _scores(evidence, pools, canvas), strict=True):
+                found[each.pool] = correct(scores, each.round).cpu()
+    return [found[each.pool] for each in some]
 
 
-def _scores(evidence: Evidence, some: _Some, canvas: Float[Tensor, "b *ink h w"]) -> Float[Tensor, "b k"]:
-    pair = evidence.run.pair(*evidence.pairs[some.pool])
-    return pair.guess(canvas, evidence.looked[some.pool], some.round.pool_of)
+def _together(evidence: Evidence, some: Sequence[_Some]) -> Iterator[list[_Some]]:
+    """The pools whose games are drawn and read at once: those of one pair, up to ``TOGETHER`` games."""
+    by_pair: dict[tuple[int, int], list[_Some]] = {}
+    for each in some:
+        pools = by_pair.setdefault(evidence.pairs[each.pool], [])
+        if pools and sum(len(one.rows) for one in [*pools, each]) > TOGETHER:
+            yield by_pair.pop(evidence.pairs[each.pool])
+            pools = by_pair.setdefault(evidence.pairs[each.pool], [])
+        pools.append(each)
+    yield from by_pair.values()
+
+
+def _scores(
+    evidence: Evidence, pools: Sequence[_Some], canvas: Float[Tensor, "b *ink h w"]
+) -> list[Float[Tensor, "b k"]]:
+    """The scores of games that one pair played, pool by pool; the canvases are those of all of them."""
+    pair = evidence.run.pair(*evidence.pairs[pools[0].pool])
+    read = pair.read(canvas).split([len(each.rows) for each in pools])
+    return [
+        pair.answer(one, evidence.looked[each.pool], each.round.pool_of) for one, each in zip(read, pools, strict=True)
+    ]
 
 
 def _generator(pool: int) -> torch.Generator:
@@ -153,22 +182,25 @@ def _generator(pool: int) -> torch.Generator:
 
 
 def _damaged(evidence: Evidence, some: list[_Some], kind: str, strength: float) -> list[Bool[Tensor, " b"]]:
-    def canvas(each: _Some) -> Tensor:
-        if kind == "noise":
-            clean = _drawn(evidence, each.strokes)
-            noise = torch.randn(clean.shape, generator=_generator(each.pool)).to(clean)
-            return (clean + strength * noise).clamp(0, 1)
-        changed = damages(_sigma2(evidence))[kind].change(each.strokes, strength, _generator(each.pool))
-        return _drawn(evidence, changed)
-
-    return _played(evidence, some, canvas)
+    if kind == "noise":
+        return _played(evidence, some, noise=strength)
+    change = damages(_sigma2(evidence))[kind].change
+    return _played(evidence, some, [change(each.strokes, strength, _generator(each.pool)) for each in some])
 
 
-def _attacked(evidence: Evidence, each: _Some, size: float, norm: Norm) -> Strokes:
-    def wrong(strokes: Strokes) -> Tensor:
-        return wrongness(_scores(evidence, each, _drawn(evidence, strokes)), each.round)
+def _attacked(evidence: Evidence, some: list[_Some], size: float, norm: Norm) -> list[Strokes]:
+    """The strokes of some games after an attack on each, pool by pool."""
+    found: dict[int, Strokes] = {}
+    for pools in _together(evidence, some):
 
-    return attack(each.strokes, wrong, size, norm)
+        def wrong(strokes: Strokes, pools: list[_Some] = pools) -> Float[Tensor, " b"]:
+            scores = _scores(evidence, pools, _drawn(evidence, strokes))
+            return torch.cat([wrongness(own, each.round) for own, each in zip(scores, pools, strict=True)])
+
+        changed = attack(Strokes.cat([each.strokes for each in pools]), wrong, size, norm)
+        ends = torch.tensor([0] + [len(each.rows) for each in pools]).cumsum(0).tolist()
+        found |= {each.pool: changed[low:high] for each, (low, high) in zip(pools, pairwise(ends), strict=True)}
+    return [found[each.pool] for each in some]
 
 
 def _attacks(
@@ -181,10 +213,9 @@ def _attacks(
     for word, (norm, sizes) in asked.items():
         hits, misses = [], []
         for size in sizes:
-            hit = [_attacked(evidence, each, size, norm) for each in some]
             missed = [noise_of_size(each.strokes, size, _generator(each.pool), norm) for each in some]
-            hits.append(_right(evidence, some, hit))
-            misses.append(_right(evidence, some, missed))
+            hits.append(_played(evidence, some, _attacked(evidence, some, size, norm)))
+            misses.append(_played(evidence, some, missed))
             table[f"attack{word} {size:g}"] = _row(hits[-1], size)
             table[f"noise of equal norm{word} {size:g}"] = _row(misses[-1], size)
             apart = [b.double() - a.double() for a, b in zip(hits[-1], misses[-1], strict=True)]
@@ -193,12 +224,6 @@ def _attacks(
         if len(sizes) > 1:
             curves |= {"attack": _curve([whole, *hits]), "noise of equal norm": _curve([whole, *misses])}
     return parts
-
-
-def _right(evidence: Evidence, some: list[_Some], drawn: list[Strokes]) -> list[Bool[Tensor, " b"]]:
-    """Which of some games come out right with these strokes in the place of their own."""
-    by_pool = {each.pool: strokes for each, strokes in zip(some, drawn, strict=True)}
-    return _played(evidence, some, lambda each: _drawn(evidence, by_pool[each.pool]))
 
 
 def _rate(pools: list[Bool[Tensor, " b"]]) -> float:
@@ -228,11 +253,11 @@ def _pictures(evidence: Evidence, some: list[_Some]) -> list[Drawn]:
         strength = each.strengths[MIDDLE]
         shown[f"{kind} {strength:g}"] = each.change(first.strokes, strength, _generator(first.pool))
     size = SIZES[MIDDLE]
-    shown[f"attack {size:g}"] = _attacked(evidence, first, size, "linf")
+    (shown[f"attack {size:g}"],) = _attacked(evidence, [first], size, "linf")
     found = []
     for row in range(count):
         for name, strokes in shown.items():
-            (right,) = _right(evidence, [first], [strokes])
+            (right,) = _played(evidence, [first], [strokes])
             came = "found" if bool(right[row]) else "lost"
             picture = int(first.round.shown[row])
             found.append(Drawn(one_of(written(strokes), row), f"{name}: {came}", photo=picture))

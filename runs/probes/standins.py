@@ -1,24 +1,22 @@
-"""``standins``: do networks that stand in for people see what was drawn, do they agree, and do they predict people?"""
+"""``standins``: do networks that stand in for people see what was drawn, and do they agree?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
-from raster import Strokes, on_paper
+from raster import on_paper
 from raster.errors import InputError
 from raster.shapes import Float, Int, Tensor
 from runs.drawings import one_of, written
 from runs.evidence import Evidence, Finding
 from runs.finding import Drawn
 from runs.intervals import bootstrap_of
+from runs.looks import CHUNK
 from runs.probes._registry import probe
 from runs.probes._standins import StandIn, stand_ins
-from runs.run import Run
 
 ASKED = 1024
 """Drawings, about, that a stand-in is shown; one who knows few of the classes is shown those alone."""
@@ -45,7 +43,7 @@ def standins(evidence: Evidence) -> Finding:
 
     ``parts``: agreement between stand-ins beyond chance, by Cohen's kappa (two) and Fleiss' (all), over the drawings
     and classes that they share, and what part of the classes has an ImageNet label. Baselines: the same mean of the
-    controls. How far each predicts people is asked of a study's answers: ``predicts_people``.
+    controls. How far networks predict people is asked of a study's answers (``lascaux study stand-ins``).
 
     Raises:
         InputError: nobody independent knows two of the classes.
@@ -84,104 +82,6 @@ def standins(evidence: Evidence) -> Finding:
     )
 
 
-def read_drawings(
-    run: Run, strokes: Strokes, label: Int[Tensor, " n"], left_out: Int[Tensor, " m"] | None = None
-) -> dict[str, Float[Tensor, " n"]]:
-    """How likely each stand-in finds the class that was meant, for any drawings of a run: to be held against people.
-
-    Args:
-        run: whose canvas and classes.
-        strokes: points [n, N, P, 2], as ``drawings.strokes_of`` reads them from a journal.
-        label: the class of each, positions in ``run.gallery.classes``.
-        left_out: pictures that must not say what a class looks like: those that were drawn.
-
-    Returns:
-        By the stand-in's name, [n]; NaN for a class that it does not know.
-    """
-    classes = label.unique()
-    with torch.no_grad():
-        rgb = on_paper(run.config.canvas.draw(strokes, run.step)).float()
-    found = {}
-    for each in stand_ins(run, classes, label[:0] if left_out is None else left_out):
-        rows = torch.isin(label, each.classes).nonzero()[:, 0]
-        sure = torch.full((len(label),), torch.nan)
-        if len(rows):
-            place = torch.searchsorted(each.classes, label[rows])
-            sure[rows] = each.scores(each.seen(rgb[rows])).softmax(dim=1)[torch.arange(len(rows)), place]
-        found[each.name] = sure
-    return found
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """How far something predicts which drawings people read.
-
-    Attributes:
-        rho: Spearman's rank correlation, over drawings, with the part of people who were right; NaN where one of the
-            two does not differ.
-        low: lower end of its 95 % interval, over people and drawings.
-        high: upper end.
-        drawings: how many were compared.
-        people: how many answered.
-    """
-
-    rho: float
-    low: float
-    high: float
-    drawings: int
-    people: int
-
-
-def predicts_people(
-    answers: Sequence[Mapping[str, Any]], sure: Mapping[str, float], samples: int = 1000, seed: int = 0
-) -> Prediction:
-    """Rank correlation, over drawings, of how many people were right and how sure somebody else was.
-
-    Args:
-        answers: rows of a study's ``responses.csv``, or their like: ``participant``, ``sketch`` (the drawing; ``item``
-            where there is no such column), ``correct``, and where they are there ``kind`` (only ``pick`` counts) and
-            ``excluded`` (those are left out).
-        sure: by drawing, a number that rises with how readable a drawing is thought to be: a stand-in's probability
-            (``read_drawings``), or a receiver's. Drawings without one, or with NaN, are left out.
-        samples: of the bootstrap, which draws people and drawings anew.
-        seed: of the bootstrap.
-
-    Raises:
-        InputError: fewer than three drawings have both.
-    """
-    kept = [
-        row
-        for row in answers
-        if row.get("kind", "pick") == "pick"
-        and not _true(row.get("excluded", False))
-        and not np.isnan(sure.get(_drawing(row), np.nan))
-    ]
-    items = sorted({_drawing(row) for row in kept})
-    people = sorted({str(row["participant"]) for row in kept})
-    if len(items) < 3:
-        do = "take a study of drawings that the stand-in knows the classes of"
-        raise InputError(f"{len(items)} drawings were answered by people and by the stand-in", "responses.csv", do)
-    place, who = ({name: number for number, name in enumerate(names)} for names in (items, people))
-    given, right = np.zeros((2, len(people), len(items)))
-    for row in kept:
-        cell = who[str(row["participant"])], place[_drawing(row)]
-        given[cell] += 1
-        right[cell] += _true(row["correct"])
-    other = np.array([sure[item] for item in items])
-    rng, drawn = np.random.default_rng(seed), []
-    for _ in range(samples):
-        weight = np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people))
-        some = rng.integers(0, len(items), len(items))
-        times = weight @ given[:, some]
-        there = times > 0
-        drawn.append(_spearman((weight @ right[:, some])[there] / times[there], other[some][there]))
-    rho = _spearman(right.sum(axis=0) / given.sum(axis=0), other)
-    if np.isnan(rho) or np.isnan(drawn).all():
-        return Prediction(float("nan"), float("nan"), float("nan"), len(items), len(people))
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Prediction(rho, float(low), float(high), len(items), len(people))
-
-
 def cohen_kappa(one: np.ndarray, other: np.ndarray) -> float:
     """Agreement of two on n answers beyond what their habits give by chance (Cohen 1960); NaN where both say one thing.
 
@@ -215,11 +115,11 @@ def _rows(evidence: Evidence, each: StandIn) -> Int[Tensor, " m"]:
     return chosen[known[chosen]][:most].sort().values
 
 
-def _pixels(evidence: Evidence, what: Picture, rows: Int[Tensor, " m"]) -> Float[Tensor, "m 3 h w"]:
+def _pixels(evidence: Evidence, what: Picture, rows: Int[Tensor, " m"]) -> Iterator[Float[Tensor, "b 3 h w"]]:
     if what == "photos":
-        return evidence.run.gallery.view(evidence.sketches.shown[rows]).pixels()
+        return (evidence.run.gallery.view(some).pixels() for some in evidence.sketches.shown[rows].split(CHUNK))
     canvas = evidence.sketches.canvas(what)
-    return on_paper(canvas[rows.to(canvas.device)]).float()
+    return (on_paper(canvas[some]) for some in rows.to(canvas.device).split(CHUNK))
 
 
 def _seen(evidence: Evidence, each: StandIn, what: Picture, rows: Int[Tensor, " m"]) -> Float[Tensor, "m d"]:
@@ -332,19 +232,3 @@ def _pictures(
         drawing = one_of(written(sketches.strokes[row : row + 1]), 0)
         found.append(Drawn(drawing, "; ".join(said), photo=int(sketches.shown[row])))
     return found
-
-
-def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
-
-
-def _drawing(row: Mapping[str, Any]) -> str:
-    """Which drawing a row is about: of several runs' drawings of one picture, ``item`` would be the same."""
-    return str(row["sketch"] if "sketch" in row else row["item"])
-
-
-def _true(value: object) -> bool:
-    """Whether a cell of a table, or a truth value, says yes."""
-    return str(value).strip().lower() in {"true", "1", "1.0", "yes"}

@@ -11,13 +11,19 @@ import torch
 from PIL import Image
 
 from games.pictures import PictureView
+from perception import TimmTrunk
 from raster import InputError, Strokes
 from raster.shapes import Float, Tensor
 from raster.vector import from_svg
+from runs.looks import CHUNK
+from runs.probes._standins import EYE, SOFT
 from runs.run import Run
+from runs.sketches import JUDGE
 
-__all__ = ["EncoderEye", "Eye", "ReceiverEye", "eye_of", "picture_of"]
+__all__ = ["PHOTOS_ALONE", "EncoderEye", "Eye", "ReceiverEye", "eye_of", "picture_of"]
 
+PHOTOS_ALONE = {"judge": JUDGE, "packaged": EYE}
+"""Networks that compare with photos and read no words."""
 _OF_A_CLASS = 8
 """Pictures of a class that stand for its name before an eye that reads no words."""
 
@@ -39,15 +45,31 @@ class Eye(Protocol):
         """Its own drawing of a picture, or of a word, [N]; None where it cannot draw that."""
 
 
-def eye_of(who: str, sender: int = 0, receiver: int = 0, words: Path | None = None) -> Eye:
-    """A participant by name: the folder of a run, or ``clip``, which names things with the words of a file.
+def eye_of(
+    who: str, sender: int = 0, receiver: int = 0, words: Path | None = None, drawings: Sequence[Path] = ()
+) -> Eye:
+    """A participant by name: the folder of a run; ``judge`` or ``packaged``, networks that know photos alone; or
+    ``clip``, which names things with the words of a file.
+
+    Args:
+        who: the name.
+        sender: of a run, which draws.
+        receiver: of a run, which looks.
+        words: that clip names things with.
+        drawings: those of the study. ``judge`` and ``packaged`` see each beside the mean of all: drawings differ from
+            photos all in one way, and that way says nothing about which is meant.
 
     Raises:
         InputError: no such run or agents, words that cannot be read or that only clip could use, or no CLIP.
     """
+    if who != "clip" and words is not None:
+        what = (
+            f"{who} reads no words" if who in PHOTOS_ALONE else "a receiver names things by its own pictures' classes"
+        )
+        raise InputError(what, words, "leave --words out")
+    if who in PHOTOS_ALONE:
+        return _by_photos(PHOTOS_ALONE[who], drawings)
     if who != "clip":
-        if words is not None:
-            raise InputError("a receiver names things by its own pictures' classes", words, "leave --words out")
         from runs.start import load
 
         return ReceiverEye(load(who), sender, receiver)
@@ -60,6 +82,22 @@ def eye_of(who: str, sender: int = 0, receiver: int = 0, words: Path | None = No
     trunk = Trunks(torch.device("cpu"))[OpenClipTrunk()]
     known = [line.strip() for line in lines if line.strip()]
     return EncoderEye(lambda rgb: trunk(rgb, [trunk.deepest])[0].flatten(1), trunk.embed_text, known)
+
+
+def _by_photos(config: TimmTrunk, drawings: Sequence[Path]) -> "EncoderEye":
+    from perception import build_trunk
+
+    trunk = build_trunk(config)
+
+    def pictures(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        with torch.no_grad():
+            parts = [trunk(some, [trunk.deepest])[0].mean(dim=(2, 3)) for some in rgb.split(CHUNK)]
+        return torch.cat(parts)
+
+    eye = EncoderEye(pictures, sharpness=1 / SOFT)
+    if drawings:
+        eye.middle = torch.stack([eye.drawn([each])[0] for each in drawings]).mean(dim=0)
+    return eye
 
 
 def picture_of(path: Path) -> Float[Tensor, "3 h w"]:
@@ -186,6 +224,9 @@ class EncoderEye:
         words: texts to [k, d]; None for an encoder that reads none.
         vocabulary: the words that it names things with.
         sharpness: what cosines are multiplied by (100 for CLIP: Radford et al. 2021, section 2.5).
+
+    Attributes:
+        middle: what is taken off what it makes of drawings, [d]; None for nothing.
     """
 
     def __init__(
@@ -197,24 +238,31 @@ class EncoderEye:
     ) -> None:
         self._pictures, self._texts = pictures, words
         self.vocabulary = tuple(vocabulary)
+        self.middle: Tensor | None = None
         self._sharpness = sharpness
 
     def alike(self, drawings: Sequence[Path], photos: Float[Tensor, "p 3 h w"]) -> Float[Tensor, "d p"]:
-        """Cosines of drawings and pictures."""
-        return self._cosines(self._drawn(drawings), self._pictures(photos))
+        """Cosines of drawings and pictures; drawings about ``middle`` and pictures about their own mean, if it is
+        there.
+        """
+        seen, shown = self.drawn(drawings), self._pictures(photos)
+        if self.middle is not None:
+            seen, shown = seen - self.middle, shown - shown.mean(dim=0)
+        return self._cosines(seen, shown)
 
     def fits(self, drawings: Sequence[Path], words: Sequence[str]) -> Float[Tensor, "d w"]:
         """Cosines of drawings and of "a drawing of a ..."."""
         if self._texts is None:
             return torch.full((len(drawings), len(words)), -torch.inf)
         texts = self._texts([f"a drawing of a {word}" for word in words])
-        return self._cosines(self._drawn(drawings), texts)
+        return self._cosines(self.drawn(drawings), texts)
 
     def sketch(self, photo: Float[Tensor, "1 3 h w"] | None, word: str | None) -> Strokes | None:
         """An encoder draws nothing."""
         return None
 
-    def _drawn(self, drawings: Sequence[Path]) -> Tensor:
+    def drawn(self, drawings: Sequence[Path]) -> Float[Tensor, "n d"]:
+        """What it makes of drawings."""
         return self._pictures(torch.stack([_on_paper(path) for path in drawings]))
 
     def _cosines(self, one: Tensor, two: Tensor) -> Tensor:

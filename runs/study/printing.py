@@ -85,6 +85,8 @@ def _lines(asked: list[Question | None]) -> list[tuple[str, Cell]]:
         lines += [(f"  {plain(name, 40)}", _condition(name)) for name in conditions]
     pairs = {(each.one, each.other): None for some in asked if some for each in some.differences}
     lines += [(f"  {plain(a, 20)} - {plain(b, 20)}", _pair(a, b)) for a, b in pairs]
+    beside = dict.fromkeys(name for some in asked if some for name in some.correlations)
+    lines += [(f"  goes with {plain(name, 40)}", _goes_with(name)) for name in beside]
     sides = dict.fromkeys(each.name for some in asked if some for each in some.sides)
     return lines + [(f"  chosen: {plain(name, 40)}", _side(name)) for name in sides]
 
@@ -106,6 +108,14 @@ def _pair(one: str, other: str) -> Cell:
                 write = number if question.kind == "rate" else percent
                 return write(each.people.value, each.people.both)
         return "-"
+
+    return cell
+
+
+def _goes_with(name: str) -> Cell:
+    def cell(question: Question) -> str:
+        each = question.correlations.get(name)
+        return "-" if each is None else number(each.rho, each.interval)
 
     return cell
 
@@ -177,5 +187,6 @@ _FIXED: tuple[tuple[str, Cell], ...] = (
     ("  p (over participants)", _of(_p, "all", "above_chance_participants")),
     ("agreement (alpha)", lambda each: _measure(each.agreement.get(""))),
     ("split-half consistency", lambda each: _measure(each.halves)),
+    ("  the ceiling of what can go with rates", _of(number, "ceiling")),
     ("answers", lambda each: str(each.answers)),
 )

@@ -118,6 +118,7 @@ def question(rows: Sequence[Row], stand_ins: StandIns, seed: int = 0) -> Questio
         return found
     sketches = sketches_of(rows)
     halves = _halves(rows, seed)
+    most = ceiling(halves) if halves is not None else None
     several = len({row.key.run for row in rows}) > 1
     conditions = sorted({row.key.condition for row in rows if row.key.condition})
     every = {"": rows} | ({name: _of(rows, name) for name in conditions} if len(conditions) > 1 else {})
@@ -135,9 +136,9 @@ def question(rows: Sequence[Row], stand_ins: StandIns, seed: int = 0) -> Questio
         differences=differences(rows, lambda row: row.rating if kind == "rate" else row.correct, seed),
         agreement={name: agreement(_labels(some), seed) for name, some in every.items()},
         halves=halves,
-        ceiling=ceiling(halves) if halves is not None else None,
+        ceiling=most,
         entropy=_entropy(sketches, seed),
-        correlations=correlations(sketches, stand_ins, seed),
+        correlations=correlations(rows, stand_ins, most, seed),
         confusion=_confusion(
             (row.key.target_class, row.said_class) for row in rows if row.said_class is not None and kind in _CHOSEN
         ),

@@ -17,7 +17,7 @@ from runs.study.key import KeyRow, key_beside, read_key
 from runs.study.names import Namer, coding_table, read_coded, read_synonyms
 from runs.study.printing import print_score
 from runs.study.questions import Part, part
-from runs.study.relations import SKETCH_COLUMNS, StandIns, read_stand_ins, sketches_of
+from runs.study.relations import SKETCH_COLUMNS, StandIns, read_stand_ins, sketches_of, stand_ins_beside
 from runs.study.results import Participant, Refusal, read_results, read_study
 from runs.study.rows import RESPONSE_COLUMNS, Row, response, rows_of
 
@@ -94,7 +94,8 @@ def score(
         simulated: score simulated runs, and only those; else they are refused.
         synonyms: a YAML file of other names for classes, ``cat: [kitty, pussycat]``.
         coded: names.csv of an earlier scoring, filled in by a person; the one in ``out`` is read in any case.
-        stand_ins: CSV files of scores of drawings by stand-ins for people (``relations.read_stand_ins``).
+        stand_ins: CSV files of scores of drawings by stand-ins for people (``relations.read_stand_ins``);
+            ``DIR-stand-ins.csv`` beside the folder is read in any case.
         console: where the table is printed; standard output when left out.
 
     Returns:
@@ -111,8 +112,9 @@ def score(
     classes = sorted({name for row in rows_by_trial.values() for name in (row.target_class, *row.classes) if name})
     namer = _namer(classes, synonyms, [target / "names.csv"], [coded] if coded is not None else [])
     scores: StandIns = {}
-    for each in stand_ins:
-        scores |= read_stand_ins(Path(each), rows_by_trial)
+    beside = stand_ins_beside(folder)
+    for each in [*([beside] if beside.exists() else []), *stand_ins]:
+        scores |= read_stand_ins(Path(each), rows_by_trial, study["id"])
     if not files:
         raise InputError("no results to score", folder, "name the files that participants saved")
     people, refused = read_results([Path(file) for file in files], study)

@@ -20,7 +20,7 @@ from runs.study.eyes import Eye, picture_of
 from runs.study.key import key_beside
 from runs.study.results import read_study
 
-__all__ = ["Simulation", "answers_of", "simulate", "simulated_beside"]
+__all__ = ["Simulation", "answers_of", "how_sure", "simulate", "simulated_beside"]
 
 _PANEL = 64
 """Pictures of the study, at most, that a likeness is measured against."""
@@ -120,6 +120,37 @@ def answers_of(
     return {id: taker.answer(study["trials"][id]) for id in asked}
 
 
+def how_sure(study: Mapping[str, Any], folder: Path, eye: Eye, targets: Mapping[str, int | None]) -> dict[str, float]:
+    """How readable an agent finds each drawing of a study: to be held against what people made of it.
+
+    pick, class, compare: its probability of what is right among the choices that people have (of two runs' drawings, of
+    the first). rate: the part of up to 64 pictures of the study that fit the drawing no better than the one beside it.
+    Names and people's own drawings have none, nor has what it knows nothing of.
+
+    Args:
+        study: study.json.
+        folder: the study's folder.
+        eye: who looks.
+        targets: by trial, the position of what is right among its choices.
+
+    Returns:
+        By trial, from 0 to 1.
+    """
+    taker = _Taker(study, folder, eye, 0.0, random.Random(0))
+    asked = {
+        id: trial for id, trial in study["trials"].items() if trial["kind"] in ("pick", "class", "rate", "compare")
+    }
+    found = {}
+    for id, trial in asked.items():
+        if trial["kind"] == "rate":
+            found[id] = taker.share(trial)
+            continue
+        scores, target = taker.scores(trial), targets[id] or 0
+        if bool(torch.isfinite(scores).any()):
+            found[id] = float(torch.softmax(scores.double(), 0)[target])
+    return found
+
+
 class _Taker:
     """One sitting's answers."""
 
@@ -136,18 +167,28 @@ class _Taker:
         kind, choices = trial["kind"], trial["choices"]
         if kind == "catch":
             return self._same(trial)
-        if kind == "pick":
-            return self._drawn(self.eye.alike([self._at(trial["stimulus"])], self._pixels(choices))[0])
-        if kind == "class":
-            return self._drawn(self.eye.fits([self._at(trial["stimulus"])], choices)[0])
+        if kind in ("pick", "class", "compare"):
+            return self._drawn(self.scores(trial))
         if kind == "name":
             return self._named(trial)
         if kind == "rate":
-            return self._rated(trial)
-        if kind == "compare":
-            return self._drawn(self._compared(trial))
+            return min(len(choices) - 1, int(self.share(trial) * len(choices)))
         photo = None if trial["photo"] is None else self._pixels([trial["photo"]])
         return _as_drawn(self.eye.sketch(photo, trial["about"]))
+
+    def scores(self, trial: Mapping[str, Any]) -> torch.Tensor:
+        """Of each choice of a question in which something is chosen; -inf for one that nothing is known of."""
+        if trial["kind"] == "compare":
+            return self._compared(trial)
+        stimulus, choices = [self._at(trial["stimulus"])], trial["choices"]
+        if trial["kind"] == "class":
+            return self.eye.fits(stimulus, choices)[0]
+        return self.eye.alike(stimulus, self._pixels(choices))[0]
+
+    def share(self, trial: Mapping[str, Any]) -> float:
+        """Part of the panel that fits the drawing no better than the picture beside it."""
+        scores = self.eye.alike([self._at(trial["stimulus"])], self._pixels([trial["photo"], *self.panel]))[0]
+        return float((scores[1:] <= scores[0]).double().mean())
 
     def _at(self, file: str) -> Path:
         return self.folder / file
@@ -184,12 +225,6 @@ class _Taker:
         place = self._drawn(self.eye.fits([self._at(trial["stimulus"])], words)[0])
         name = words[place][:100] if place < len(words) else ""
         return name if name.strip() else None
-
-    def _rated(self, trial: Mapping[str, Any]) -> int:
-        scores = self.eye.alike([self._at(trial["stimulus"])], self._pixels([trial["photo"], *self.panel]))[0]
-        steps = len(trial["choices"])
-        share = float((scores[1:] <= scores[0]).double().mean())
-        return min(steps - 1, int(share * steps))
 
     def _compared(self, trial: Mapping[str, Any]) -> torch.Tensor:
         drawings = [self._at(file) for file in trial["choices"]]

@@ -107,7 +107,8 @@ def test_every_command_has_help() -> None:
     group = typer.main.get_command(app)
     names = [["run"], ["report"], ["probe"], ["meet"], ["presets"], ["config", "show"], ["config", "schema"],
              ["pictures"], ["sweep"],
-             ["study", "export"], ["study", "simulate"], ["study", "score"], ["study", "serve"], ["check-bias"],
+             ["study", "export"], ["study", "simulate"], ["study", "stand-ins"], ["study", "score"], ["study", "serve"],
+             ["check-bias"],
              ["draw"], ["plot"], ["trace"], ["corpus"], ["scenes", "make"], ["scenes", "show"]]  # fmt: skip
     assert {each[0] for each in names} == set(group.commands)  # type: ignore[attr-defined]
     for each in names:

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "lascaux run demo": "takes minutes and fetches pictures; tests/presets runs it small",
     "lascaux study score": "needs people's answers; tests/runs/study makes some",
     "lascaux study serve": "serves until it is stopped; tests/cli/test_studies.py stops it",
+    "lascaux study stand-ins": "needs a study; tests/runs/study/test_study_stand_ins.py makes some",
     "lascaux study simulate": "needs a browser; tests/runs/study/test_study_simulate.py has one",
     "python play_two.py": "needs the extra rl; tests/games/envs/test_page.py runs it where that is",
     "python train_receiver.py": "needs the extra rl; tests/games/envs/test_page.py runs it for a few steps",

@@ -69,3 +69,12 @@ def test_it_runs_on_meta() -> None:
     with torch.device("meta"):
         net = Convnet(1)
     assert net(torch.empty(2, 1, 5, 5, device="meta")).shape == (2, 96, 1, 1)
+
+
+def test_a_canvas_is_read_alike_with_and_without_gradients() -> None:
+    with torch.random.fork_rng(devices=[]):
+        net = Convnet(1)
+    canvas = torch.rand(20, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        alone = net(canvas)
+    torch.testing.assert_close(net(canvas.requires_grad_()), alone, rtol=1e-4, atol=1e-5)

@@ -5,7 +5,8 @@ import torch
 from skimage import data
 from torchvision.models import MobileNet_V2_Weights
 
-from perception import classify
+from perception import TimmTrunk, classify, weights
+from perception.trunk import resize
 from raster.errors import InputError
 
 CATEGORIES = MobileNet_V2_Weights.DEFAULT.meta["categories"]
@@ -51,3 +52,16 @@ def test_noise_is_not_recognised_as_the_photos_are() -> None:
 def test_only_networks_that_come_with_lascaux_can_classify() -> None:
     with pytest.raises(InputError, match="packaged and judge"):
         classify(photo("coffee"), "resnet18")
+
+
+def test_a_classifier_says_what_timm_s_own_network_says() -> None:
+    config = TimmTrunk(name="judge")
+    plain = weights.full_network(config.architecture)
+    state = weights.state_for(config)
+    assert state is not None
+    plain.load_state_dict(state)
+    rgb = torch.rand(20, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(each).view(3, 1, 1) for each in (weights.LITE_MEAN, weights.LITE_STD))
+    with torch.no_grad():
+        expected = plain.eval()((resize(rgb, 96) - mean) / std)
+    torch.testing.assert_close(classify(rgb, "judge", 96), expected, rtol=1e-3, atol=1e-3)

@@ -108,6 +108,17 @@ def test_an_attack_stays_in_its_norm_and_never_helps(norm: Norm, size: float, st
     assert not changed.points.requires_grad
 
 
+def test_an_attack_costs_a_canvas_with_gradients_a_step_and_one_more() -> None:
+    asked: list[bool] = []
+
+    def wrong(changed: Strokes) -> torch.Tensor:
+        asked.append(changed.points.requires_grad)
+        return inked(changed)
+
+    attack(some(), wrong, 0.1, steps=7)
+    assert asked == [True] * 7 + [False]
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_where_the_worst_is_known_an_attack_finds_it(norm: Norm) -> None:
     strokes = some()

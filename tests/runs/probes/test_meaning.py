@@ -219,7 +219,7 @@ def test_a_partial_correlation_is_that_of_residuals() -> None:
 def test_drift_is_nothing_where_drawings_stay_and_follows_them_where_they_move(
     finished: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.probes.drift.JUDGE", EYE)
+    monkeypatch.setattr("runs.sketches.JUDGE", EYE)
     evidence = gather(finished, finished.game.parts[0], "test", 2)
     found = drift(evidence)
     curve = found.curves["since the moment before"]

@@ -16,7 +16,7 @@ from runs.config import Config
 from runs.evidence import Evidence, Finding, gather
 from runs.loading import load
 from runs.probes import GROUP, NEEDS, ask_all, probe, probes, probes_of
-from runs.probes._registry import _PROBES
+from runs.probes._registry import _PROBES, Probe
 from runs.run import Run
 
 Make = Callable[..., Config]
@@ -167,3 +167,20 @@ def install(folder: Path, module: str, text: str) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-probe\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(f"[lascaux.probes]\nmine = {module}:mine\n", encoding="utf-8")
+
+
+def test_a_probe_is_asked_with_one_thread_of_numpy_s_blas(evidence: Evidence) -> None:
+    """Its idle threads spin: on a busy machine two of them take many times as long as one."""
+    from threadpoolctl import threadpool_info
+
+    def blas() -> set[int]:
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    before, seen = blas(), []
+
+    def look(asked: Evidence) -> Finding:
+        seen.append(blas())
+        return Finding(0.0, 0.0, 0.0, asked.n, None, {})
+
+    Probe("look", look, "choices", (), False, "")(evidence)
+    assert seen == [{1}] and blas() == before

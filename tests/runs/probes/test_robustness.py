@@ -82,6 +82,16 @@ def test_the_same_comes_out_again(found: Finding, evidence: Evidence, monkeypatc
     assert all(found.table[name] == row for name, row in again.table.items())
 
 
+def test_games_are_damaged_together_as_one_pool_at_a_time(
+    found: Finding, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOGETHER", 1)
+    alone = robustness(evidence)
+    assert alone.value == pytest.approx(found.value) and alone.parts == pytest.approx(found.parts)
+    assert alone.table is not None and found.table is not None
+    assert all(row == pytest.approx(found.table[name]) for name, row in alone.table.items())
+
+
 @pytest.mark.parametrize(
     "changes",
     [

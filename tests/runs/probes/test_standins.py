@@ -1,4 +1,4 @@
-"""Networks in the place of people: whom they can name, whether they agree, and how far they predict people."""
+"""Networks in the place of people: whom they can name, and whether they agree."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from perception import OpenClipTrunk, TimmTrunk, Trunks, labels_named
@@ -20,7 +19,7 @@ from runs.evidence import Evidence, gather
 from runs.probes import _standins as named
 from runs.probes import probes
 from runs.probes._standins import TEMPLATE, _by_label, _by_photos, _by_words, trunks_in
-from runs.probes.standins import cohen_kappa, fleiss_kappa, predicts_people, read_drawings, standins
+from runs.probes.standins import cohen_kappa, fleiss_kappa, standins
 from runs.run import Run
 
 Make = Callable[..., Config]
@@ -74,7 +73,7 @@ def test_a_photo_is_called_by_the_class_of_photos_like_it(untrained: Run) -> Non
     classes = gallery.label.unique()
     asked = torch.cat([(gallery.label == each).nonzero()[:6, 0] for each in classes])
     reader = _by_photos("eye", untrained, EYE, classes, asked, set())
-    seen = reader.seen(gallery.view(asked).pixels())
+    seen = reader.seen([gallery.view(asked).pixels()])
     right = (reader.classes[reader.scores(seen).argmax(dim=1)] == gallery.label[asked]).double().mean()
     assert float(right) > 0.3  # a tenth is chance; the network is random, digits are alike
 
@@ -111,7 +110,7 @@ def test_a_label_is_a_class_s_whose_name_is_one_of_its_words(monkeypatch: pytest
     monkeypatch.setattr(named, "Classifier", Knows)
     reader = _by_label("judge", untrained, torch.tensor([3, 7]), [[934], [387, 388]], set())
     rgb = torch.tensor([0.934, 0.387, 0.388])[:, None, None, None].expand(3, 3, 4, 4)
-    assert reader.classes[reader.scores(reader.seen(rgb)).argmax(dim=1)].tolist() == [3, 7, 7]
+    assert reader.classes[reader.scores(reader.seen([rgb])).argmax(dim=1)].tolist() == [3, 7, 7]
 
 
 class Words(Trunks):
@@ -137,7 +136,7 @@ def test_clip_is_asked_in_words_for_the_class(untrained: Run) -> None:
     reader = _by_words(run, clip, torch.tensor([2, 5, 8]), ["cat", "hot-dog", "tea_pot"], set())
     assert words.asked == tuple(TEMPLATE.format(each) for each in ("cat", "hot dog", "tea pot"))
     rgb = torch.tensor([0.2, 0.0, 0.1])[:, None, None, None].expand(3, 3, 4, 4)
-    assert reader.classes[reader.scores(reader.seen(rgb)).argmax(dim=1)].tolist() == [8, 2, 5]
+    assert reader.classes[reader.scores(reader.seen([rgb])).argmax(dim=1)].tolist() == [8, 2, 5]
     assert reader.independent
     assert not _by_words(run, clip, torch.tensor([2, 5]), ["a", "b"], {"open_clip stand-in"}).independent
 
@@ -178,56 +177,3 @@ def test_where_nobody_independent_knows_the_classes_it_says_so(
     with pytest.raises(InputError, match="no network that the run has not used knows two of the classes") as caught:
         standins(evidence)
     assert "\n" not in str(caught.value)
-
-
-def test_any_drawings_can_be_read_for_a_study(evidence: Evidence) -> None:
-    strokes, label = evidence.sketches.strokes, evidence.sketches.label
-    found = read_drawings(evidence.run, strokes, label, evidence.sketches.shown.unique())
-    assert list(found) == ["judge, by photos", "packaged, by photos"]
-    for sure in found.values():
-        assert sure.shape == label.shape and ((sure >= 0) & (sure <= 1)).all()
-    none = read_drawings(evidence.run, strokes, label, torch.arange(len(evidence.run.gallery.label)))
-    assert none == {}  # no photo is left to say what a class looks like
-
-
-# People
-
-
-def answers(right: np.ndarray) -> list[dict[str, Any]]:
-    """Rows of a study, [people, items], as its CSV says them."""
-    return [
-        {"participant": f"p{who}", "item": f"t{item}", "kind": "pick", "excluded": "False", "correct": str(bool(each))}
-        for (who, item), each in np.ndenumerate(right)
-    ]
-
-
-def test_who_knows_how_people_answer_predicts_them() -> None:
-    rng = np.random.default_rng(0)
-    easy = rng.uniform(0.05, 0.95, 60)
-    right = rng.random((25, 60)) < easy
-    found = predicts_people(answers(right), {f"t{item}": each for item, each in enumerate(easy)})
-    assert found.rho == pytest.approx(stats.spearmanr(right.mean(axis=0), easy).statistic)
-    assert found.low < found.rho < found.high + 0.03 and found.low > 0.7
-    assert (found.drawings, found.people) == (60, 25)
-    chance = predicts_people(answers(right), {f"t{item}": each for item, each in enumerate(rng.random(60))})
-    assert chance.low < 0 < chance.high
-    backwards = predicts_people(answers(right), {f"t{item}": -each for item, each in enumerate(easy)})
-    assert backwards.rho == pytest.approx(-found.rho)
-
-
-def test_only_answers_that_count_are_counted() -> None:
-    right = np.random.default_rng(1).random((6, 8)) < 0.5
-    sure = {f"t{item}": float(item) for item in range(8)}
-    rows = answers(right)
-    more = [{**row, "excluded": "True", "correct": "True"} for row in rows[:9]]
-    more += [{**row, "kind": "catch", "correct": "True"} for row in rows[:9]]
-    more += [{**rows[0], "item": "t99"}, {**rows[0], "item": "t98"}]
-    assert predicts_people(rows + more, sure | {"t98": float("nan")}) == predicts_people(rows, sure)
-
-
-def test_too_few_drawings_to_compare_are_told_in_a_line() -> None:
-    rows = answers(np.ones((3, 5), dtype=bool))
-    with pytest.raises(InputError, match="2 drawings were answered by people and by the stand-in"):
-        predicts_people(rows, {"t0": 0.1, "t1": 0.2})
-    flat = predicts_people(rows, {f"t{item}": float(item) for item in range(5)})
-    assert np.isnan(flat.rho) and flat.drawings == 5
