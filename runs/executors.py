@@ -1,6 +1,6 @@
 """How the agents of a step are run: pair after pair, or all of one architecture at once. Both give the same plays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -69,10 +69,9 @@ class Batched:
 
     name = "batched"
 
-    def __init__(self, run: Run, why: str) -> None:
+    def __init__(self, run: Run, why: str, holds: Callable[[str], bool] = lambda member: True) -> None:
         self.run, self.why = run, why
-        self.senders = stacks_of(list(run.community.senders))
-        self.receivers = stacks_of(list(run.community.receivers))
+        self.senders, self.receivers = (_groups_of(run, side, holds) for side in ("senders", "receivers"))
 
     def collect(self) -> None:
         for _, stack in (*self.senders, *self.receivers):
@@ -80,16 +79,37 @@ class Batched:
                 stack.collect()
 
     def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
+        noise = [round.generator() for round in rounds]
+        drawn = self.draw(meetings, rounds, noise)
+        return self.judge(meetings, rounds, noise, drawn, self.ink(drawn), cuts)
+
+    def draw(self, meetings: Meetings, rounds: Sequence[Round], noise: Sequence[torch.Generator]) -> list[Strokes]:
+        """What the hand of each meeting's sender does, B drawings each; takes its part of each meeting's noise."""
         run = self.run
         pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
-        noise = [round.generator() for round in rounds]
         drawn = self._drawn(meetings, rounds, pairs, noise)
         if _overridden(run.biases, "move"):
             drawn = [
                 pair.moved(each, pair.moment("sender", own))
                 for pair, each, own in zip(pairs, drawn, noise, strict=True)
             ]
-        ink = self._inked(drawn)  # [M x B, H, W], or [M x B, 3, H, W]
+        return drawn
+
+    def judge(
+        self,
+        meetings: Meetings,
+        rounds: Sequence[Round],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[Strokes],
+        ink: Float[Tensor, "n *ink h w"],
+        cuts: Sequence[bool],
+    ) -> list[Play]:
+        """The plays of drawings that are made: their receivers score them, with the noise that their senders left.
+
+        ``ink`` is that of all drawings, meeting after meeting.
+        """
+        run = self.run
+        pairs = [run.pair(sender, receiver, training=True) for sender, receiver in meetings]
         whole = _joined(rounds)
         shown = ink
         if any(cuts):
@@ -107,8 +127,11 @@ class Batched:
             for round, strokes, inked, scored, price in zip(rounds, drawn, canvases, points, prices, strict=True)
         ]
 
-    def _inked(self, drawn: Sequence[Strokes]) -> Tensor:
-        """All drawings, meeting after meeting, by one call of the rasteriser for all that are of like strokes."""
+    def ink(self, drawn: Sequence[Strokes]) -> Float[Tensor, "n *ink h w"]:
+        """All drawings, meeting after meeting, by one call of the rasteriser for all that are of like strokes.
+
+        [M x B, H, W], or [M x B, 3, H, W].
+        """
         alike: dict[Any, list[int]] = {}
         for number, each in enumerate(drawn):
             key = (each.kind, each.knots, tuple(each._tensors()), each.points.shape[1:])
@@ -179,6 +202,14 @@ class Batched:
         return _picked(scores, back).flatten(0, 1)
 
 
+def _groups_of(run: Run, side: str, holds: Callable[[str], bool]) -> list[tuple[list[int], Stack | None]]:
+    """The agents of a side that are held here, in groups of equal architecture, with the stack of each that has one."""
+    agents = list(getattr(run.community, side))
+    held = [number for number in range(len(agents)) if holds(f"{side}.{number}")]
+    groups = stacks_of([agents[number] for number in held])
+    return [([held[place] for place in members], stack) for members, stack in groups]
+
+
 def _layouts(
     groups: Sequence[tuple[list[int], Stack | None]], agents: Sequence[int]
 ) -> list[tuple[Layout, Stack | None]]:
@@ -242,7 +273,7 @@ def _overridden(biases: Sequence[Bias], hook: str) -> bool:
     return any(getattr(type(each), hook) is not getattr(Bias, hook) for each in biases)
 
 
-def _game_in_the_way(run: Run) -> str | None:
+def in_the_way(run: Run) -> str | None:
     """Why the game of a run cannot be batched; None where it can."""
     for part in run.game.parts:
         if not isinstance(part, Referential):
@@ -260,7 +291,7 @@ def executor_of(run: Run) -> Executor:
     Raises:
         InputError: ``batched`` is asked for, but the game cannot be batched.
     """
-    asked, reason = run.config.community.executor, _game_in_the_way(run)
+    asked, reason = run.config.community.executor, in_the_way(run)
     if asked == "loop":
         return Loop(run, "asked for")
     if asked == "batched":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from agents.sender import Sender
 from agents.topologies import same_place
 from raster import InputError
 from raster.shapes import Float, Tensor
+from runs.ranks import Sharing
 from runs.run import Run
 from runs.strangers import Stranger, Strangers, strangers_of
 
@@ -37,12 +39,19 @@ class Life:
         run: whose community.
         optimisers: of its members, by name.
         paces: the step size of each of their parameter groups, as a part of the run's.
+        sharing: with whom the run is shared; alone when left out. Chance is drawn on every rank, whoever holds the
+            agent that it meets.
     """
 
     def __init__(
-        self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer], paces: Mapping[str, Sequence[float]]
+        self,
+        run: Run,
+        optimisers: Mapping[str, torch.optim.Optimizer],
+        paces: Mapping[str, Sequence[float]],
+        sharing: Sharing | None = None,
     ) -> None:
         self.run, self.optimisers, self.paces = run, optimisers, paces
+        self.sharing = sharing or Sharing(run)
         config = run.config.community
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
         self.counts = {side: len(getattr(run.community, side)) for side in SIDES}
@@ -64,7 +73,7 @@ class Life:
             for slot in range(n)
         }
         self._home = same_place(config.senders, config.receivers)
-        self._judged = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
+        self.judges = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
 
     def expect(self, step: int) -> None:
         """Read the agents of other runs that are still to come at ``step`` or later, once; see that each fits a slot.
@@ -121,9 +130,9 @@ class Life:
         return [not self._home[pair] and each >= reach for pair, each in zip(meetings, chance, strict=True)]
 
     def remember(self, senders: list[int], receivers: list[int], rates: Float[Tensor, " m"]) -> None:
-        """Take the rates of a step's meetings into the moving averages, if any event asks who is best."""
-        if not self._judged:
-            return
+        """Take the rates of a step's meetings into the moving averages, which only those need who ask who is best
+        (``judges``).
+        """
         for side, agents in zip(SIDES, (senders, receivers), strict=True):
             for agent, rate in zip(agents, rates.detach().double(), strict=True):
                 self.merit[side][agent] = KEEP * self.merit[side][agent] + (1 - KEEP) * rate
@@ -204,7 +213,8 @@ class Life:
             if fits is None:
                 continue
             stranger = coming.pop(fits)
-            agent.load_state_dict(stranger.weights)
+            if self.sharing.holds(f"{side}.{slot}"):
+                agent.load_state_dict(stranger.weights)
             self._settled(side, slot, step)
             found.append([slot, stranger.slot])
         return found
@@ -224,14 +234,16 @@ class Life:
     def _bear(self, side: Side, slot: int, step: int) -> None:
         """An agent of new weights in a slot; nothing of who lived there before is left."""
         self.births += 1
-        seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
-        fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
-        self._agent(side, slot).load_state_dict(fresh.state_dict())
+        if self.sharing.holds(f"{side}.{slot}"):
+            seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
+            fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
+            self._agent(side, slot).load_state_dict(fresh.state_dict())
         self._settled(side, slot, step)
 
     def _settled(self, side: Side, slot: int, step: int) -> None:
         """Whoever has just come into a slot begins there with nothing but its weights."""
-        self.optimisers[f"{side}.{slot}"].state.clear()
+        if self.sharing.holds(f"{side}.{slot}"):
+            self.optimisers[f"{side}.{slot}"].state.clear()
         self.present[side][slot], self.frozen[side][slot] = True, False
         self.born[side][slot], self.merit[side][slot] = step, 0.0
         self.generation[side][slot] += 1
@@ -274,18 +286,24 @@ class Life:
         see of it.
         """
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
-        with torch.no_grad():
-            return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
+
+        def drawn() -> Tensor:
+            with torch.no_grad():
+                return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
+
+        return self.sharing.made_by_holder(f"senders.{teacher}", drawn).to(self.run.gallery.device)
 
     def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
         """Optimiser steps of one sender on a teacher's strokes, with the biases that push its eyes and hand."""
         assert shown is not None
+        chance = [[torch.randint(2**62, (1,), generator=self.generator) for _ in range(2)] for _ in range(lesson.steps)]
+        if not self.sharing.holds(f"senders.{pupil}"):
+            return
         agent, optimiser = self._agent("senders", pupil), self.optimisers[f"senders.{pupil}"]
         assert isinstance(agent, Sender)
         for group, pace in zip(optimiser.param_groups, self.paces[f"senders.{pupil}"], strict=True):
             group["lr"] = lr * pace
-        for _ in range(lesson.steps):
-            seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
+        for seed, order in chance:
             few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
             few = few.to(shown.device)
             pair = self.run.pair(pupil, 0, training=True)
@@ -312,20 +330,20 @@ class Life:
             return []
         other = strangers[int(torch.randint(len(strangers), (1,), generator=self.generator))]
         a, b = int(one), int(other)
-        first, second = self._agent(side, a), self._agent(side, b)
-        weights = {key: value.clone() for key, value in first.state_dict().items()}
-        first.load_state_dict(second.state_dict())
-        second.load_state_dict(weights)
-        _swap_optimisers(self.optimisers[f"{side}.{a}"], self.optimisers[f"{side}.{b}"])
+        known = {
+            slot: self.sharing.made_by_holder(f"{side}.{slot}", partial(self._known, side, slot)) for slot in (a, b)
+        }
+        for slot, (weights, moments) in ((a, known[b]), (b, known[a])):
+            if self.sharing.holds(f"{side}.{slot}"):
+                self._agent(side, slot).load_state_dict(weights)
+                self.optimisers[f"{side}.{slot}"].load_state_dict(moments)
         for part in (self.frozen, self.born, self.generation, self.merit):
             part[side][[a, b]] = part[side][[b, a]]
         return [[a, b]]
 
-
-def _swap_optimisers(one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> None:
-    """Two optimisers of equal parameters change all that they remember."""
-    mine, theirs = one.state_dict(), other.state_dict()
-    # Loading copies, so neither is changed before the other has read it.
-    one_state = {"state": {k: {n: t.clone() for n, t in s.items()} for k, s in mine["state"].items()}}
-    one.load_state_dict(theirs)
-    other.load_state_dict({**mine, **one_state})
+    def _known(self, side: Side, slot: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that an agent knows, apart from it: its weights, and the state of its optimiser."""
+        weights = {key: value.clone() for key, value in self._agent(side, slot).state_dict().items()}
+        moments = self.optimisers[f"{side}.{slot}"].state_dict()
+        state = {k: {name: each.clone() for name, each in own.items()} for k, own in moments["state"].items()}
+        return weights, {**moments, "state": state}

@@ -21,7 +21,7 @@ from runs.cli import (
     _sweep,
     _trace,
 )
-from runs.cli._errors import told
+from runs.cli._errors import ranks, told
 
 _DEBUG = "--debug"
 
@@ -39,6 +39,8 @@ class _Lascaux(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         def go_on() -> str:
             words = list(ctx.obj)
+            if ranks() > 1:
+                return "go on with: the same torchrun command and --resume"
             if ctx.invoked_subcommand == "sweep":
                 return f"what is missing goes on with: {shlex.join(['lascaux', *words])}"
             if ctx.invoked_subcommand not in ("run", "draw"):
@@ -46,6 +48,8 @@ class _Lascaux(TyperGroup):
             return f"go on with: {shlex.join(['lascaux', *words, *([] if '--resume' in words else ['--resume'])])}"
 
         with told(bool(ctx.params.get("debug")), go_on):
+            if ranks() > 1 and ctx.invoked_subcommand != "run":
+                raise typer.BadParameter(f"torchrun starts `run` alone; type: lascaux {shlex.join(ctx.obj)}")
             return super().invoke(ctx)
 
 
