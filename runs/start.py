@@ -63,7 +63,7 @@ def launch(
         plugins: modules that were imported for their biases, recorded with the run.
 
     Returns:
-        The trained run.
+        The trained run; on ranks other than the first, with whatever of its agents they hold.
 
     Raises:
         InputError: a used folder without ``resume``, another config with it, pictures that cannot be had, ...
@@ -97,7 +97,7 @@ def launch(
             if first:
                 _status(folder, "interrupted", run)
             raise
-        return run
+        return learner.sharing.shown()
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ def _learn_and_measure(learner: Learner, sitting: _Sitting, shown: Progress) -> 
     watch = Watch(learner.sharing.shown())
     if not learner.sharing.first:
         if not learn(learner, None, shown.update, watch):
+            learner.sharing.wait()  # a process that ends has the others ended, and rank 0 may still be writing
             raise KeyboardInterrupt
         return
     _prepare_folder(learner, sitting)
@@ -142,6 +143,8 @@ def _learn_and_measure(learner: Learner, sitting: _Sitting, shown: Progress) -> 
         with shown:
             done = learn(learner, journal, shown.update, watch)
         if not done:
+            _status(folder, "interrupted", run)
+            learner.sharing.wait()
             raise KeyboardInterrupt
         shown.say("measuring: every control, on pictures nobody learned from")
         summary = summarise(looked_at, journal)

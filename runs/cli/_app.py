@@ -48,8 +48,6 @@ class _Lascaux(TyperGroup):
             return f"go on with: {shlex.join(['lascaux', *words, *([] if '--resume' in words else ['--resume'])])}"
 
         with told(bool(ctx.params.get("debug")), go_on):
-            if ranks() > 1 and ctx.invoked_subcommand != "run":
-                raise typer.BadParameter(f"torchrun starts `run` alone; type: lascaux {shlex.join(ctx.obj)}")
             return super().invoke(ctx)
 
 
@@ -77,6 +75,7 @@ def _version(asked: bool) -> bool:
 
 @app.callback()
 def _everywhere(
+    ctx: typer.Context,
     debug: Annotated[
         bool, typer.Option(_DEBUG, envvar="LASCAUX_DEBUG", help="Show the traceback of an error. May stand anywhere.")
     ] = False,
@@ -85,6 +84,10 @@ def _everywhere(
     ] = False,
 ) -> None:
     """Hold the global options; `_Lascaux.invoke` reads --debug."""
+    if ranks() > 1 and ctx.invoked_subcommand != "run":
+        from raster.errors import InputError
+
+        raise InputError(f"`{ctx.invoked_subcommand}` is done by one process", "torchrun", "leave torchrun out")
 
 
 app.command("run")(_runs.run)

@@ -11,9 +11,9 @@ BEAT = 0.5
 """Seconds between two beats of a rank."""
 SILENCE = 60.0
 """Seconds without a beat after which a rank counts as dead, though no connection broke: a machine that hangs."""
-GRACE = 10.0
+GRACE = 15.0
 """Seconds in which whoever waits for a rank that failed may find out by itself, before it is ended from outside."""
-SETTLED = 4 * BEAT
+SETTLED = 8 * BEAT
 """Seconds without a beat after which a rank counts as dead, once a connection broke."""
 DONE = "done"
 STOPPED = 2
@@ -67,13 +67,20 @@ class Beats:
         return _failed(self._store, self._rank, self._size)
 
     def dead(self) -> list[int]:
-        """Ranks that neither beat nor left a line; takes ``SETTLED`` seconds."""
-        others = [rank for rank in range(self._size) if rank != self._rank]
-        before = _heard(self._store, others)
-        time.sleep(SETTLED)
-        after = _heard(self._store, others)
-        still = [rank for rank in others if before[rank] == after[rank] != DONE]
-        return [rank for rank in still if not self._store.check([f"noticed/{rank}"])]
+        """Ranks that neither beat nor left a line. It waits until each other rank is one or the other: seconds."""
+        began = time.monotonic()
+        last = {rank: ("", began) for rank in range(self._size) if rank != self._rank}
+        while True:
+            now = time.monotonic()
+            quiet = [rank for rank in last if not self._store.check([f"noticed/{rank}"])]
+            quiet = [rank for rank in quiet if not self._store.check([f"failed/{rank}"])]
+            for rank, beat in _heard(self._store, quiet).items():
+                last[rank] = last[rank] if beat == last[rank][0] else (beat, now)
+            quiet = [rank for rank in quiet if last[rank][0] != DONE]
+            dead = [rank for rank in quiet if now - last[rank][1] > SETTLED]
+            if dead == quiet or now - began > GRACE:
+                return dead
+            time.sleep(BEAT)
 
     def _listen(self, store: Store) -> None:
         others = [rank for rank in range(self._size) if rank != self._rank]
@@ -104,7 +111,7 @@ class Beats:
 
 
 def _heard(store: Store, ranks: list[int]) -> dict[int, str]:
-    beats = store.multi_get([f"beat/{rank}" for rank in ranks])
+    beats = store.multi_get([f"beat/{rank}" for rank in ranks]) if ranks else []
     return {rank: beat.decode() for rank, beat in zip(ranks, beats, strict=True)}
 
 

@@ -114,6 +114,9 @@ class Sharing:
     def look(self) -> None:
         """Bring what rank 0 looks at up to date; all ranks call it."""
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+
     def told(self) -> list[str]:
         """What a person is told of it when the run begins."""
         return []
@@ -165,6 +168,9 @@ class Shared(Sharing):
                 new = [torch.tensor(each, dtype=torch.float64, device=device) for each in pair]
                 found[key] = [a + b for a, b in zip(found[key], new, strict=True)] if key in found else new
         return found
+
+    def wait(self) -> None:
+        self.world.wait()
 
     def environment(self) -> dict[str, Any] | None:
         return {"count": self.world.size, "share": self.name, "backend": self.world.backend}

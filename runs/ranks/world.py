@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,10 @@ class TellsElsewhere(InputError):
     """An error that another rank tells, in the same words."""
 
 
+class _Noticed(InputError):
+    """Another rank failed or died."""
+
+
 class World:
     """The ranks of a run, as one of them sees them. Whatever all do together, all call in the same order.
 
@@ -70,9 +75,10 @@ class World:
         self.sent: Counter[str] = Counter()
         self._leaving = False
         store, _, _ = next(iter(dist.rendezvous("env://", timeout=TOGETHER)))
-        self._beats = Beats(dist.PrefixStore("lascaux/life", store), rank, size)
-        # Its own connection, and all others' beats are there when it is made.
-        group = dist.PrefixStore("lascaux/group", store.clone())
+        _counted.append(len(_counted))  # a process may join for one run after another: none reads another's words
+        self._beats = Beats(dist.PrefixStore(f"lascaux/{len(_counted)}/life", store), rank, size)
+        # Its own connection; and once it stands, the first beats of all are in the store.
+        group = dist.PrefixStore(f"lascaux/{len(_counted)}/group", store.clone())
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group(self.backend, store=group, rank=rank, world_size=size, timeout=PATIENCE)
@@ -91,11 +97,19 @@ class World:
             dist.all_reduce(x)
 
     def made_by(self, rank: int, make: Callable[[], T]) -> T:
-        """What ``make`` gives on a rank, on all of them."""
-        given = [make() if rank == self.rank else None]
+        """What ``make`` gives on a rank, on all of them; an InputError that it raises there is raised on all, too."""
+        given: list[Any] = [None, None]
+        if rank == self.rank:
+            try:
+                given[0] = make()
+            except InputError as error:
+                given[1] = [None if each is None else str(each) for each in (error.what, error.where, error.do)]
         with self._others_may_die():
             dist.broadcast_object_list(given, src=rank)
-        return given[0]  # type: ignore[return-value]
+        made, wrong = given
+        if wrong is not None:
+            raise InputError(*wrong)
+        return made
 
     def gather(self, value: T) -> list[T]:
         """Every rank's value, by rank, on all of them."""
@@ -148,27 +162,26 @@ class World:
     def _lost(self, error: RuntimeError) -> Exception:
         do = "the run goes on from its last checkpoint with --resume"
         try:
-            dead = self._beats.dead()  # while it listens, who failed has the time to write it down
+            self._beats.tell("", own=False)
+            dead = self._beats.dead()
             failed = self._beats.failed()
         except RuntimeError:
-            return InputError("rank 0 is gone, and with it the store that all ranks share", "ranks", do)
-        if failed:
-            told = "; ".join(f"rank {rank} failed: {line}" for rank, line in failed.items())
-            return _Noticed(told, "ranks", do)
-        if dead:
-            names = " and ".join(f"rank {rank}" for rank in dead)
-            return _Noticed(f"{names} died without a word", "ranks", do)
-        return error
+            return _Noticed("the store that all ranks share is gone, and with it rank 0 or its machine", None, do)
+        told = [f"rank {rank} failed: {line}" for rank, line in failed.items()]
+        told += [f"rank {rank} died without a word" for rank in dead]
+        return _Noticed("; ".join(told), None, do) if told else error
 
-    def tell(self, error: BaseException) -> BaseException:
+    def tell(self, error: Exception) -> Exception:
         """Leave word why this rank stops; gives what is to be raised here."""
         self._leaving = True
-        line = " ".join((str(error) or type(error).__name__).split())[:500]
-        noticed = isinstance(error, _Noticed)
+        if isinstance(error, _Noticed):
+            return error
+        wrong = isinstance(error, InputError)
+        line = " ".join(f"{'' if wrong else f'{type(error).__name__}: '}{error}".split())[:500]
         try:
-            self._beats.tell(line, own=not noticed)
-            if not noticed and self.rank > 0 and isinstance(error, InputError):
-                self._beats.dead()  # the time that others need to fail alike
+            self._beats.tell(line, own=True)
+            if isinstance(error, InputError) and self.rank > 0:
+                self._beats.dead()  # others may be about to fail alike
                 if line in [told for rank, told in self._beats.failed().items() if rank < self.rank]:
                     return TellsElsewhere(error.what, error.where, error.do)
         except RuntimeError:
@@ -192,11 +205,9 @@ class World:
             os.kill(os.getpid(), number)
 
 
-class _Noticed(InputError):
-    """Another rank failed or died."""
-
-
 _here: World | None = None
+_counted: list[int] = []
+"""Every time that this process has joined others."""
 
 
 def world() -> World | None:
@@ -250,8 +261,6 @@ def taking_turns(here: World | None) -> Iterator[None]:
 
 
 def _main_thread() -> bool:
-    import threading
-
     return threading.current_thread() is threading.main_thread()
 
 
