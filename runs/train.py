@@ -241,7 +241,9 @@ class Learner:
 
     def save(self) -> None:
         """Write a checkpoint: the same file, however many processes share the run."""
-        state, weights = self.state(), self.sharing.at_first(checkpoint.weights_of(self.run.community))
+        own = checkpoint.weights_of(self.run.community)
+        self.sharing.check(own)
+        state, weights = self.state(), self.sharing.at_first(own)
         if self.sharing.first:
             checkpoint.write(self.run.folder.checkpoints, weights, self.run.step, state)
 

@@ -1,5 +1,6 @@
 """How the processes of a run share its steps: one that does all, or ranks that play different games of all agents."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -106,6 +107,13 @@ class Sharing:
     def at_first(self, named: dict[str, Any]) -> dict[str, Any]:
         """What each rank holds, by the name of the member, together on rank 0."""
         return named
+
+    def check(self, weights: Mapping[str, Tensor]) -> None:
+        """See that whoever should have the same agents has them still.
+
+        Raises:
+            InputError: a rank has come to others.
+        """
 
     def shown(self) -> Run:
         """The run as it is looked at (measured, reported) on rank 0; ``look`` brings it up to date."""
@@ -228,8 +236,15 @@ class Games(Shared):
         moved = [name for name in members if name in played or not name.startswith(("senders.", "receivers."))]
         self._sum([parameter for name in moved for parameter in members[name].parameters()])
 
-    def at_first(self, named: dict[str, Any]) -> dict[str, Any]:
-        return named  # all ranks have the same
+    def check(self, weights: Mapping[str, Tensor]) -> None:
+        content = hashlib.sha256()
+        for each in weights.values():
+            content.update(each.numpy().tobytes())
+        own = self.world.gather(content.hexdigest())
+        for rank, other in enumerate(own):
+            if other != own[0]:
+                told = f"rank {rank} has come to other agents than rank 0 by step {self.run.step}"
+                raise InputError(told, "train.ranks", "take machines of one kind, or train.ranks: agents")
 
     def told(self) -> list[str]:
         return [f"{self.world.size} ranks ({self.world.backend}): each plays its part of a step's meetings"]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -70,25 +70,37 @@ def village(small: Make, **changes: Any) -> dict[str, Any]:
     return found
 
 
-def ranks(count: int, cases: dict[str, Any], where: Path) -> tuple[list[list[str]], subprocess.CompletedProcess[str]]:
-    """Do ``cases`` (``work.py``) with so many ranks; what came of each launch, by rank, and the process."""
-    where.mkdir(parents=True, exist_ok=True)
+class Group(NamedTuple):
+    """What came of some ranks.
+
+    Attributes:
+        told: of each launch, what every rank said.
+        codes: with which each rank ended its command.
+        lines: what each rank wrote to stderr.
+    """
+
+    told: list[list[str]]
+    codes: list[int]
+    lines: list[list[str]]
+
+
+def ranks(groups: list[dict[str, Any]], where: Path) -> list[Group]:
+    """Let groups of ranks do their launches and then a command, one group after another (``work.py``)."""
     file = where / "cases.json"
-    file.write_text(json.dumps(cases))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    file.write_text(json.dumps(groups))
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "COLUMNS": "200"}
-    done = subprocess.run(
-        [*command, str(ROOT / "tests/runs/ranks/work.py"), str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=where,
-        env=env,
-        timeout=600,
-    )
-    told = [Path(f"{file}.{rank}") for rank in range(count)]
-    assert all(each.exists() for each in told), done.stdout + done.stderr
-    return [json.loads(each.read_text()) for each in told], done
+    command = [sys.executable, str(ROOT / "tests/runs/ranks/work.py"), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=where, env=env, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    codes = json.loads(done.stdout.splitlines()[-1])
+    found = []
+    for place, group in enumerate(groups):
+        files = [Path(f"{file}.{place}.{number}") for number in range(group["ranks"])]
+        lines = [Path(f"{each}.err").read_text().splitlines() for each in files]
+        assert all(each.exists() for each in files), lines
+        told = zip(*(json.loads(each.read_text()) for each in files), strict=True)
+        found.append(Group(list(map(list, told)), codes[place], lines))
+    return found
 
 
 def apart(one: Any, other: Any, where: str = "") -> list[str]:

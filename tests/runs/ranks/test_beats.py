@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,18 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> list[Beats]:
+def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Beats]]:
     """Three ranks that beat fast."""
-    for name, seconds in (("BEAT", 0.02), ("SETTLED", 0.3), ("GRACE", 3.0)):
+    for name, seconds in (("BEAT", 0.02), ("SETTLED", 0.3), ("GRACE", 3.0), ("SILENCE", 1e9)):
         monkeypatch.setattr(beats, name, seconds)
     server = TCPStore("127.0.0.1", 0, is_master=True)
     clients = [TCPStore("127.0.0.1", server.port, is_master=False) for _ in range(3)]
     found = [Beats(PrefixStore("life", each), rank, 3) for rank, each in enumerate(clients)]
-    found[0].server = server  # type: ignore[attr-defined]  # it lives as long as they do
     for each in found:
         each.start()
-    return found
+    yield found
+    for each in found:  # none may end this process
+        each.leave()
 
 
 def test_who_stops_beating_is_dead_and_nobody_else(three: list[Beats]) -> None:
@@ -46,8 +48,6 @@ def test_who_lives_is_not_dead_and_who_is_done_is_not(three: list[Beats]) -> Non
     began = time.monotonic()
     assert three[0].dead() == []
     assert time.monotonic() - began >= 3.0  # rank 1 beats on and says nothing: it is given all the time there is
-    for each in three[:2]:
-        each.leave()
 
 
 def test_who_failed_is_told_in_its_own_words(three: list[Beats]) -> None:
@@ -57,8 +57,6 @@ def test_who_failed_is_told_in_its_own_words(three: list[Beats]) -> None:
     assert three[0].dead() == []
     assert three[0].failed() == {1: "ValueError: something broke"}
     assert three[1].failed() == {}  # its own is its own to tell
-    for each in three:
-        each.leave()
 
 
 @pytest.mark.parametrize(
