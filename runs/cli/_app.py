@@ -36,6 +36,14 @@ class _Lascaux(TyperGroup):
             args = [_DEBUG, *(each for each in args if each != _DEBUG)]
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if ranks() > 1 and name != "run":
+            from raster.errors import InputError
+
+            raise InputError(f"`{name}` is done by one process", "torchrun", "leave torchrun out")
+        return name, command, rest
+
     def invoke(self, ctx: Any) -> Any:
         def go_on() -> str:
             words = list(ctx.obj)
@@ -75,7 +83,6 @@ def _version(asked: bool) -> bool:
 
 @app.callback()
 def _everywhere(
-    ctx: typer.Context,
     debug: Annotated[
         bool, typer.Option(_DEBUG, envvar="LASCAUX_DEBUG", help="Show the traceback of an error. May stand anywhere.")
     ] = False,
@@ -84,10 +91,6 @@ def _everywhere(
     ] = False,
 ) -> None:
     """Hold the global options; `_Lascaux.invoke` reads --debug."""
-    if ranks() > 1 and ctx.invoked_subcommand != "run":
-        from raster.errors import InputError
-
-        raise InputError(f"`{ctx.invoked_subcommand}` is done by one process", "torchrun", "leave torchrun out")
 
 
 app.command("run")(_runs.run)
