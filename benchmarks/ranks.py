@@ -1,4 +1,4 @@
-"""What a step of 16 pairs costs on one process and on two ranks, in either mode, and what the ranks tell each other.
+"""What a step of 16 pairs, B = 16 each, costs on one process and on two ranks, in either mode, and what the ranks tell each other.
 
     python benchmarks/ranks.py            # writes benchmarks/results/ranks.json and prints tables
 
@@ -33,12 +33,12 @@ from runs.run import assemble  # noqa: E402
 from runs.train import Learner  # noqa: E402
 
 RANKS = 2
-GAMES = (16, 64)
+GAMES = 16
 WAYS = ("one process", "games", "agents")
 
 
-def learner(way: str, games: int, world: World) -> Learner:
-    chosen = config(16, games, "batched")
+def learner(way: str, world: World) -> Learner:
+    chosen = config(16, GAMES, "batched")
     if way == "agents":
         chosen = Config.model_validate({**chosen.model_dump(), "train": {**chosen.train.model_dump(), "ranks": way}})
     run = assemble(chosen, Path(tempfile.gettempdir()) / "none", torch.device("cpu"))
@@ -53,9 +53,9 @@ def learner(way: str, games: int, world: World) -> Learner:
 def measured(world: World, rounds: int, steps: int) -> dict[str, Any]:
     """CPU and clock milliseconds of a step on each rank, round by round, and bytes a step of each rank."""
     found: dict[str, Any] = {}
-    learners = {(way, games): learner(way, games, world) for games in GAMES for way in WAYS}
+    learners = {way: learner(way, world) for way in WAYS}
     for number in range(rounds + 1):  # the first warms: kernels compiled, moments made
-        for (way, games), each in learners.items():
+        for way, each in learners.items():
             world.wait()
             world.sent.clear()
             cpu, clock = time.process_time(), time.perf_counter()
@@ -63,7 +63,7 @@ def measured(world: World, rounds: int, steps: int) -> dict[str, Any]:
                 for _ in range(steps):
                     each.step()
             took = [1e3 * (time.process_time() - cpu) / steps, 1e3 * (time.perf_counter() - clock) / steps]
-            row = found.setdefault(f"{way}, B={games}", {"cpu": [], "clock": []})
+            row = found.setdefault(way, {"cpu": [], "clock": []})
             if number:
                 row["cpu"].append(took[0])
                 row["clock"].append(took[1])
@@ -78,7 +78,7 @@ def of_rank(options: argparse.Namespace) -> None:
         every = world.gather(measured(world, options.rounds, options.steps))
         if not world.first:
             return
-    found: dict[str, Any] = {**about(), "ranks": RANKS, "threads": 1, "pairs": 16, "seed": 0}
+    found: dict[str, Any] = {**about(), "ranks": RANKS, "threads": 1, "pairs": 16, "games": GAMES, "seed": 0}
     found["n"] = f"{options.rounds} rounds of {options.steps} steps"
     for case in every[0]:
         ranks = [each[case] for each in every]
@@ -89,8 +89,8 @@ def of_rank(options: argparse.Namespace) -> None:
             "clock_ms_a_step": spread(clock),
             "bytes_a_step": {f"rank {rank}": each["bytes"] for rank, each in enumerate(ranks)},
         }
-        if not case.startswith("one process"):
-            one = every[0][f"one process, {case.split(', ')[1]}"]["cpu"]
+        if case != "one process":
+            one = every[0]["one process"]["cpu"]
             found[case]["one_process_over_busiest_rank"] = spread([a / b for a, b in zip(one, busiest, strict=True)])
         print(
             case,
