@@ -1,4 +1,4 @@
-"""What a step of 16 pairs, B = 16 each, costs on one process and on two ranks, in either mode, and what the ranks tell each other.
+"""What a step of 16 pairs, B = 16 each, costs on one process and on two ranks, and what the ranks tell each other.
 
     python benchmarks/ranks.py            # writes benchmarks/results/ranks.json and prints tables
 

@@ -96,7 +96,7 @@ def made(small: Make, tmp_path_factory: pytest.TempPathFactory) -> Made:
     launches |= {name: begins(village(small, **keys), name) for name, (keys, _) in REFUSED.items()}
     launches["used"] = begins(configs["games"], "games")
     launches["finished"] = begins(configs["games"], "games", resume=True)
-    launches["drift"] = begins(configs["games"], "drift", signal={"rank": 1, "step": 3, "name": "drift"})
+    launches["drift"] = begins(configs["games"], "drift", signal={"rank": 1, "step": 4, "name": "drift"})
     ends = [begins(configs[mode], f"chain {mode}", resume=True) for mode in MODES]
     preset = where / "games.yaml"
     preset.write_text(dump(Config.model_validate(configs["games"])))
