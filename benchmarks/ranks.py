@@ -78,7 +78,7 @@ def of_rank(options: argparse.Namespace) -> None:
         every = world.gather(measured(world, options.rounds, options.steps))
         if not world.first:
             return
-    found: dict[str, Any] = {**about(), "ranks": RANKS, "threads": 1, "pairs": 16, "games": GAMES, "seed": 0}
+    found: dict[str, Any] = {**about(), "ranks": RANKS, "threads": 1, "pairs": 16, "games_a_pair": GAMES, "seed": 0}
     found["n"] = f"{options.rounds} rounds of {options.steps} steps"
     for case in every[0]:
         ranks = [each[case] for each in every]

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 import_module("tests.conftest")
 
+from torch.distributed import TCPStore
+
 import runs.start
 from raster import InputError
 from runs.cli import main as lascaux
@@ -53,16 +55,15 @@ def patch_step(asked: dict[str, Any] | None) -> None:
     Learner.step = step  # type: ignore[assignment, method-assign]
 
 
-def rank(number: int, group: dict[str, Any], file: Path, ports: list[int]) -> NoReturn:
+def rank(number: int, group: dict[str, Any], file: Path, port: int) -> NoReturn:
     """The whole life of a rank."""
     told = os.open(f"{file}.err", os.O_WRONLY | os.O_CREAT)
     os.dup2(told, 2)
-    names = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": group["ranks"], "MASTER_PORT": ports[0]}
-    os.environ |= {name: str(value) for name, value in names.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    names = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": group["ranks"], "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in names.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_USE_AGENT_STORE": "True"}
     with joined("cpu"):
         file.write_text(json.dumps([does(case) for case in group["launches"]]))
-    # The store is rank 0's here (torchrun would keep one for all), and the next one must not be taken for the last.
-    os.environ["MASTER_PORT"] = str(ports[1])
     patch_step(group.get("signal"))
     sys.argv = ["lascaux", *group["command"]]
     try:
@@ -76,17 +77,19 @@ def main() -> None:
     runs.start.write_report = lambda *_: Path()  # half of a small run's time, and tested elsewhere
     codes = []
     for place, group in enumerate(json.loads(Path(sys.argv[1]).read_text())):
-        with socket.socket() as one, socket.socket() as other:
-            for free in (one, other):
-                free.bind(("127.0.0.1", 0))
-            ports = [free.getsockname()[1] for free in (one, other)]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         children = []
         for number in range(group["ranks"]):
             child = os.fork()
             if child == 0:
-                rank(number, group, Path(f"{sys.argv[1]}.{place}.{number}"), ports)
+                rank(number, group, Path(f"{sys.argv[1]}.{place}.{number}"), port)
             children.append(child)
+        # As torchrun does it: a store that outlives every rank. Made after the forks, which are to have no threads.
+        store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
         codes.append([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+        del store
     print(json.dumps(codes))
 
 
