@@ -131,8 +131,8 @@ class World:
             dist.barrier()
 
     def exchange(
-        self, parcels: Sequence[UInt8[Tensor, " n"]], what: str, sizes: Sequence[int] | None = None
-    ) -> list[UInt8[Tensor, " m"]]:
+        self, parcels: Sequence[UInt8[Tensor, " _"]], what: str, sizes: Sequence[int] | None = None
+    ) -> list[UInt8[Tensor, " _"]]:
         """Hand each rank its parcel of bytes; gives what each has sent here, by rank.
 
         ``sizes`` are those of what comes, where they are known; they are asked for when left out.
