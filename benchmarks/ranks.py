@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def measured(world: World, rounds: int, steps: int) -> dict[str, Any]:
     """CPU and clock milliseconds of a step on each rank, round by round, and bytes a step of each rank."""
     found: dict[str, Any] = {}
     learners = {way: learner(way, world) for way in WAYS}
+    sent: dict[str, Counter[str]] = {way: Counter() for way in WAYS}
     for number in range(rounds + 1):  # the first warms: kernels compiled, moments made
         for way, each in learners.items():
             world.wait()
@@ -67,7 +69,8 @@ def measured(world: World, rounds: int, steps: int) -> dict[str, Any]:
             if number:
                 row["cpu"].append(took[0])
                 row["clock"].append(took[1])
-            row["bytes"] = {what: count / steps for what, count in sorted(world.sent.items())}
+            sent[way].update(world.sent)
+            row["bytes"] = {what: count / steps / (number + 1) for what, count in sorted(sent[way].items())}
     return found
 
 
