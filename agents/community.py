@@ -323,7 +323,8 @@ class Community(nn.Module):
         """
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(seed)
-            like = next(self.senders.parameters())
+            # Of an agent that is held here, where some are on other ranks (whose places are on the meta device).
+            like = min(self.parameters(), key=lambda each: each.is_meta)
             agent = self._makers[side](slot).to(device=like.device, dtype=like.dtype)
         if str(slot) in self.eyes:
             lent(agent)

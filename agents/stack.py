@@ -98,7 +98,8 @@ class Stack:
         agents: the agents, row by row.
         tensors: their parameters by name, [n, ...].
         gradients: after ``collect``, the gradients of those that have any, [n, ...], where every agent played, and none
-            more often than another; else None. Each agent's own gradient is a view of its row.
+            more often than another; after ``gather``, where all agents have them; else None. Each agent's own gradient
+            is a view of its row.
     """
 
     def __init__(self, agents: Sequence[nn.Module]) -> None:
@@ -160,6 +161,20 @@ class Stack:
                     before = own[row].grad
                     own[row].grad = gradient if before is None else before + gradient
         self._played = []
+
+    def gather(self) -> None:
+        """Take ``gradients`` from the agents' own ones, where something has given them others since ``collect``."""
+        self.gradients = found = {}
+        for name, own in self._own.items():
+            gradients = [parameter.grad for parameter in own if parameter.grad is not None]
+            if len(gradients) == len(own):
+                found[name] = torch.stack(gradients)
+                for parameter, gradient in zip(own, found[name].unbind(), strict=True):
+                    parameter.grad = gradient
+            elif gradients:
+                self.gradients = None
+                return
+        self.gradients = found or None
 
     def _whole(self, rows: list[int]) -> bool:
         """Whether these are all agents, each once."""

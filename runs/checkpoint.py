@@ -28,11 +28,14 @@ class Members(Protocol):
 
 
 def weights_of(community: Members) -> dict[str, torch.Tensor]:
-    """Every tensor of every agent by name (``senders.0.head.weight``), on the CPU."""
+    """Every tensor of every agent by name (``senders.0.head.weight``), on the CPU; of those that another rank holds
+    (``runs.ranks``) nothing.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for name, module in community.members().items():
         for key, value in module.state_dict().items():
-            tensors[f"{name}.{key}"] = value.detach().cpu().contiguous()
+            if not value.is_meta:
+                tensors[f"{name}.{key}"] = value.detach().cpu().contiguous()
     return tensors
 
 
@@ -45,7 +48,11 @@ def save(folder: Path, community: Members, step: int, state: dict[str, Any]) -> 
         step: steps done.
         state: everything else, of plain types and tensors.
     """
-    weights = weights_of(community)
+    write(folder, weights_of(community), step, state)
+
+
+def write(folder: Path, weights: dict[str, torch.Tensor], step: int, state: dict[str, Any]) -> None:
+    """The same with the ``weights`` as they are to stand in the file."""
     state = {"step": step, **state}
     for stem in (f"step-{step:08d}", "last"):
         # The state goes last: a crash between the two leaves a pair that disagrees about its step.
@@ -126,7 +133,16 @@ def go_on(folder: Path, community: Members, restore: Callable[[int, dict[str, An
     Raises:
         InputError: it is damaged, or of another config.
     """
-    found = load(folder)
+    return take_up(load(folder), folder, community, restore)
+
+
+def take_up(
+    found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None,
+    folder: Path,
+    community: Members,
+    restore: Callable[[int, dict[str, Any]], None],
+) -> int | None:
+    """The same with a checkpoint that was ``found`` (``load``), if any was."""
     if found is None:
         return None
     weights, state = found
@@ -172,7 +188,8 @@ def put(community: Members, weights: dict[str, torch.Tensor], where: Path) -> No
                 )
             rest.discard(full)
             mine[key] = weights[full]
-        module.load_state_dict(mine)
+        if not any(value.is_meta for value in own.values()):  # another rank holds it
+            module.load_state_dict(mine)
     if rest:
         raise InputError(
             f"the checkpoint is of another config: it also holds {min(rest)}",

@@ -56,6 +56,9 @@ class TrainConfig(BaseModel):
     """Each agent's gradient is scaled down to at most this norm."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of agents and canvas; frozen trunks stay in float32."""
+    ranks: Literal["games", "agents"] = "games"
+    """What processes that torchrun starts share (docs/distributed.md): the ``games`` of a step, or the ``agents``, each
+    process its own. Nothing where there is one process."""
     threads: int | None = Field(None, ge=1, le=256)
     """CPU threads of torch; as it comes when left out."""
     log_every: int = Field(20, ge=1)

@@ -76,10 +76,9 @@ class Batched:
 
     name = "batched"
 
-    def __init__(self, run: Run, why: str) -> None:
+    def __init__(self, run: Run, why: str, holds: Callable[[str], bool] = lambda member: True) -> None:
         self.run, self.why = run, why
-        self.senders = stacks_of(list(run.community.senders))
-        self.receivers = stacks_of(list(run.community.receivers))
+        self.senders, self.receivers = (_groups_of(run, side, holds) for side in ("senders", "receivers"))
 
     def collect(self) -> None:
         for _, stack in (*self.senders, *self.receivers):
@@ -95,20 +94,51 @@ class Batched:
         ]
 
     def play(self, meetings: Meetings, rounds: Sequence[Round], cuts: Sequence[bool]) -> list[Play]:
-        run = self.run
-        biases = run.biases
-        pairs = [run.community.pair(sender, receiver, biases, run.step, True) for sender, receiver in meetings]
         noise = [round.generator() for round in rounds]
+        drawn = self.draw(meetings, rounds, noise)
+        # Everything is inked in the order in which receivers look at it: strokes are few numbers, canvases many.
+        ink = self.ink([drawn[number] for number in self.order(meetings)])
+        return self.judge(meetings, rounds, noise, drawn, ink, cuts)
+
+    def draw(self, meetings: Meetings, rounds: Sequence[Round], noise: Sequence[torch.Generator]) -> list[Strokes]:
+        """What the hand of each meeting's sender does, B drawings each; takes its part of each meeting's noise."""
+        run = self.run
+        pairs = self._pairs(meetings)
         drawn = self._drawn(meetings, rounds, pairs, noise)
         if _overridden(run.biases, "move"):
             drawn = [
                 pair.moved(each, pair.moment("sender", own))
                 for pair, each, own in zip(pairs, drawn, noise, strict=True)
             ]
-        # Everything is drawn in the order in which receivers look at it: strokes are few numbers, canvases many.
-        looks = _layouts(self.receivers, [receiver for _, receiver in meetings])
-        order = [number for layout, _ in looks for number in layout.meetings]
-        ink = self._inked([drawn[number] for number in order])  # [M x B, H, W], or [M x B, 3, H, W]
+        return drawn
+
+    def _pairs(self, meetings: Meetings) -> list[Pair]:
+        run = self.run
+        biases = run.biases
+        return [run.community.pair(sender, receiver, biases, run.step, True) for sender, receiver in meetings]
+
+    def _looks(self, meetings: Meetings) -> "list[tuple[Layout, Stack | None]]":
+        return _layouts(self.receivers, [receiver for _, receiver in meetings])
+
+    def order(self, meetings: Meetings) -> list[int]:
+        """The meetings, by position, in the order in which their receivers look at drawings."""
+        return [number for layout, _ in self._looks(meetings) for number in layout.meetings]
+
+    def judge(
+        self,
+        meetings: Meetings,
+        rounds: Sequence[Round],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[Strokes],
+        ink: Float[Tensor, "n *ink h w"],
+        cuts: Sequence[bool],
+    ) -> list[Play]:
+        """The plays of drawings that are made: their receivers score them, with the noise that their senders left.
+
+        ``ink`` is that of all drawings, meeting after meeting in their ``order``; all else, and the plays, in that of
+        ``meetings``.
+        """
+        run, pairs, looks, order = self.run, self._pairs(meetings), self._looks(meetings), self.order(meetings)
         shown = ink
         if any(cuts):
             parts = ink.unflatten(0, (len(order), -1)).unbind()
@@ -133,8 +163,11 @@ class Batched:
             for number, round in enumerate(rounds)
         ]
 
-    def _inked(self, drawn: Sequence[Strokes]) -> Tensor:
-        """All drawings, meeting after meeting, by one call of the rasteriser for all that are of like strokes."""
+    def ink(self, drawn: Sequence[Strokes]) -> Float[Tensor, "n *ink h w"]:
+        """All drawings, one meeting's after another's, by one call of the rasteriser for all that are of like strokes.
+
+        [M x B, H, W], or [M x B, 3, H, W].
+        """
         alike: dict[Any, list[int]] = {}
         for number, each in enumerate(drawn):
             key = (each.kind, each.knots, tuple(each._tensors()), each.points.shape[1:])
@@ -200,6 +233,14 @@ class Batched:
             moment = pairs[0].moment("receiver", noise[0])
             found.append(score(stack, layout, mine, _together(views, sees), pools, pool_of, moment, noise))
         return torch.cat(found)
+
+
+def _groups_of(run: Run, side: str, holds: Callable[[str], bool]) -> list[tuple[list[int], Stack | None]]:
+    """The agents of a side that are held here, in groups of equal architecture, with the stack of each that has one."""
+    agents = list(getattr(run.community, side))
+    held = [number for number in range(len(agents)) if holds(f"{side}.{number}")]
+    groups = stacks_of([agents[number] for number in held])
+    return [([held[place] for place in members], stack) for members, stack in groups]
 
 
 def _layouts(
@@ -269,7 +310,7 @@ def _overridden(biases: Sequence[Bias], hook: str) -> bool:
     return any(getattr(type(each), hook) is not getattr(Bias, hook) for each in biases)
 
 
-def _game_in_the_way(run: Run) -> str | None:
+def in_the_way(run: Run) -> str | None:
     """Why the game of a run cannot be batched; None where it can."""
     for part in run.game.parts:
         if not isinstance(part, Referential):
@@ -287,7 +328,7 @@ def executor_of(run: Run) -> Executor:
     Raises:
         InputError: ``batched`` is asked for, but the game cannot be batched.
     """
-    asked, reason = run.config.community.executor, _game_in_the_way(run)
+    asked, reason = run.config.community.executor, in_the_way(run)
     if asked == "loop":
         return Loop(run, "asked for")
     if asked == "batched":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from agents.sender import Sender
 from agents.topologies import same_place
 from raster import InputError
 from raster.shapes import Float, Tensor
+from runs.ranks import Sharing
 from runs.run import Run
 from runs.strangers import Stranger, Strangers, strangers_of
 
@@ -38,12 +40,19 @@ class Life:
         run: whose community.
         optimisers: of its members, by name.
         paces: the step size of each of their parameter groups, as a part of the run's.
+        sharing: with whom the run is shared; alone when left out. Chance is drawn on every rank, whoever holds the
+            agent that it meets.
     """
 
     def __init__(
-        self, run: Run, optimisers: Mapping[str, torch.optim.Optimizer], paces: Mapping[str, Sequence[float]]
+        self,
+        run: Run,
+        optimisers: Mapping[str, torch.optim.Optimizer],
+        paces: Mapping[str, Sequence[float]],
+        sharing: Sharing | None = None,
     ) -> None:
         self.run, self.optimisers, self.paces = run, optimisers, paces
+        self.sharing = sharing or Sharing(run)
         config = run.config.community
         self.both = config.both
         self.generator = torch.Generator().manual_seed(run.config.seed + 2)
@@ -66,7 +75,7 @@ class Life:
             for slot in range(n)
         }
         self._home = same_place(config.senders, config.receivers)
-        self._judged = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
+        self.judges = any("best" in (getattr(e, "who", ""), getattr(e, "teacher", "")) for e in config.events)
 
     def expect(self, step: int) -> None:
         """Read the agents of other runs that are still to come at ``step`` or later, once; see that each fits a slot.
@@ -128,9 +137,9 @@ class Life:
         return [not self._home[pair] and each >= reach for pair, each in zip(meetings, chance, strict=True)]
 
     def remember(self, senders: list[int], receivers: list[int], rates: Float[Tensor, " m"]) -> None:
-        """Take the rates of a step's meetings into the moving averages, if any event asks who is best."""
-        if not self._judged:
-            return
+        """Take the rates of a step's meetings into the moving averages, which only those need who ask who is best
+        (``judges``).
+        """
         for side, agents in zip(SIDES, (senders, receivers), strict=True):
             for agent, rate in zip(agents, rates.detach().double(), strict=True):
                 for face in SIDES if self.both else (side,):
@@ -214,7 +223,8 @@ class Life:
             if fits is None:
                 continue
             stranger = coming.pop(fits)
-            agent.load_state_dict(stranger.weights)
+            if self.sharing.holds(f"{side}.{slot}"):
+                agent.load_state_dict(stranger.weights)
             self._settled(side, slot, step)
             found.append([slot, stranger.slot])
         return found
@@ -234,22 +244,30 @@ class Life:
     def _bear(self, side: Side, slot: int, step: int) -> None:
         """An agent of new weights in a slot; nothing of who lived there before is left."""
         self.births += 1
+        if self.sharing.holds(f"{side}.{slot}"):
+            self._renewed(side, slot)
+        self._settled(side, slot, step)
+
+    def _renewed(self, side: Side, slot: int) -> None:
+        """New weights in a slot that is held here."""
         seed = hashlib.sha256(f"{self.run.config.seed} {side} {slot} {self.births}".encode()).digest()
-        fresh = self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1)
-        self._agent(side, slot).load_state_dict(fresh.state_dict())
-        eye, agent = f"eyes.{slot}", self._agent(side, slot)
-        if eye in self.optimisers and isinstance(
-            fresh, Sender
-        ):  # it comes with who draws, who may have lessons at once
+        fresh, agent = (
+            self.run.community.newborn(side, slot, int.from_bytes(seed[:8], "big") >> 1),
+            self._agent(side, slot),
+        )
+        agent.load_state_dict(fresh.state_dict())
+        eye = f"eyes.{slot}"
+        if eye in self.optimisers and isinstance(fresh, Sender):
+            # It comes with who draws, who may have lessons at once.
             self.run.community.eyes[str(slot)].load_state_dict(fresh.eye.state_dict())
             self.optimisers[eye].state.clear()
         elif eye in self.optimisers and isinstance(agent, Receiver):
             agent.read_as_the_eye()
-        self._settled(side, slot, step)
 
     def _settled(self, side: Side, slot: int, step: int) -> None:
         """Whoever has just come into a slot begins there with nothing but its weights."""
-        self.optimisers[f"{side}.{slot}"].state.clear()
+        if self.sharing.holds(f"{side}.{slot}"):
+            self.optimisers[f"{side}.{slot}"].state.clear()
         self.present[side][slot], self.frozen[side][slot] = True, False
         self.born[side][slot], self.merit[side][slot] = step, 0.0
         self.generation[side][slot] += 1
@@ -292,19 +310,25 @@ class Life:
         see of it.
         """
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
-        with torch.no_grad():
-            return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
+
+        def drawn() -> Tensor:
+            with torch.no_grad():
+                return self.run.pair(teacher, 0).draw(view, torch.Generator().manual_seed(seed)).points
+
+        return self.sharing.made_by_holder(f"senders.{teacher}", drawn).to(self.run.gallery.device)
 
     def _taught(self, pupil: int, view: Any, shown: Float[Tensor, "b n p 2"] | None, lesson: Lesson, lr: float) -> None:
         """Optimiser steps of one sender on a teacher's strokes, with the biases that push its eyes and hand."""
         assert shown is not None
+        chance = [[torch.randint(2**62, (1,), generator=self.generator) for _ in range(2)] for _ in range(lesson.steps)]
+        if not self.sharing.holds(f"senders.{pupil}"):
+            return
         names = [name for name in (f"senders.{pupil}", f"eyes.{pupil}") if name in self.optimisers]
         for name in names:
             for group, pace in zip(self.optimisers[name].param_groups, self.paces[name], strict=True):
                 group["lr"] = lr * pace
         clip = self.run.config.train.clip
-        for _ in range(lesson.steps):
-            seed, order = (torch.randint(2**62, (1,), generator=self.generator) for _ in range(2))
+        for seed, order in chance:
             few = torch.randperm(len(view), generator=torch.Generator().manual_seed(int(order)))[:BATCH]
             few = few.to(shown.device)
             pair = self.run.pair(pupil, 0, training=True)
@@ -339,24 +363,24 @@ class Life:
         members = self.run.community.members()
         for what in ("senders", "receivers", "eyes") if self.both else (side,):
             if f"{what}.{a}" in members:
-                _swap_weights(members[f"{what}.{a}"], members[f"{what}.{b}"])
-                _swap_optimisers(self.optimisers[f"{what}.{a}"], self.optimisers[f"{what}.{b}"])
-        for each in SIDES if self.both else (side,):
+                self._swap(f"{what}.{a}", f"{what}.{b}", members)
+        for each in sides:
             for part in (self.frozen, self.born, self.generation, self.merit):
                 part[each][[a, b]] = part[each][[b, a]]
         return [[a, b]]
 
+    def _swap(self, one: str, other: str, members: Mapping[str, nn.Module]) -> None:
+        """Two of the ``members``, who are equal, change all that they know: their weights, and their optimisers'."""
 
-def _swap_weights(one: nn.Module, other: nn.Module) -> None:
-    weights = {key: value.clone() for key, value in one.state_dict().items()}
-    one.load_state_dict(other.state_dict())
-    other.load_state_dict(weights)
+        def known(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+            weights = {key: value.clone() for key, value in members[name].state_dict().items()}
+            moments = self.optimisers[name].state_dict()
+            state = {k: {key: each.clone() for key, each in own.items()} for k, own in moments["state"].items()}
+            return weights, {**moments, "state": state}
 
-
-def _swap_optimisers(one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> None:
-    """Two optimisers of equal parameters change all that they remember."""
-    mine, theirs = one.state_dict(), other.state_dict()
-    # Loading copies, so neither is changed before the other has read it.
-    one_state = {"state": {k: {n: t.clone() for n, t in s.items()} for k, s in mine["state"].items()}}
-    one.load_state_dict(theirs)
-    other.load_state_dict({**mine, **one_state})
+        # Both are copied before either is changed.
+        known_by = {name: self.sharing.made_by_holder(name, partial(known, name)) for name in (one, other)}
+        for name, (weights, moments) in ((one, known_by[other]), (other, known_by[one])):
+            if self.sharing.holds(name):
+                members[name].load_state_dict(weights)
+                self.optimisers[name].load_state_dict(moments)

@@ -83,7 +83,7 @@ class StackedAdamW:
         """Clip each agent's gradients to the norm ``clip``, and take a step of size ``lr`` with all."""
         assert self.stack.gradients is not None
         gradients: Mapping[str, Tensor] = self.stack.gradients
-        for key in gradients.keys() - self._begun:
+        for key in [key for key in gradients if key not in self._begun]:
             self._begin(key)
         flat = [each.reshape(len(each), -1) for each in gradients.values()]
         norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in flat])  # [tensors, n]

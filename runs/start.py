@@ -3,10 +3,12 @@
 import platform
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from subprocess import run as run_process
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import BaseModel
@@ -19,7 +21,7 @@ from perception import FeatureCache, Trunks
 from raster import InputError, engine_for
 from runs import checkpoint
 from runs.config import Config
-from runs.executors import Executor, told_of
+from runs.executors import told_of
 from runs.folder import Folder, cut_back, read_json, write_json, write_text
 from runs.journal import Journal
 from runs.loading import diff, dump
@@ -27,12 +29,15 @@ from runs.loading import load as load_config
 from runs.probes import GROUP as OF_PROBES
 from runs.probes import probes
 from runs.progress import Progress
+from runs.ranks import World, agree, joined, sharing, taking_turns
 from runs.report import write_report
 from runs.run import Run, assemble
 from runs.summary import summarise
 from runs.tracing.measures import check_readable
 from runs.train import Learner, learn
 from runs.watch import Watch
+
+T = TypeVar("T")
 
 _VERSIONS = ("lascaux", "torch", "torchvision", "timm", "numpy", "numba", "scipy", "scikit-learn", "pydantic")
 
@@ -46,7 +51,7 @@ def launch(
     data_root: Path | None = None,
     plugins: tuple[str, ...] = (),
 ) -> Run:
-    """Train a community from a config, measure it, and write its folder.
+    """Train a community from a config, measure it, and write its folder; started by torchrun, as one of its ranks.
 
     Args:
         config: the experiment.
@@ -58,74 +63,116 @@ def launch(
         plugins: modules that were imported for their biases, recorded with the run.
 
     Returns:
-        The trained run.
+        The trained run; on ranks other than the first, with whatever of its agents they hold.
 
     Raises:
         InputError: a used folder without ``resume``, another config with it, pictures that cannot be had, ...
         KeyboardInterrupt: Ctrl-C; the run is saved first and can be resumed.
     """
-    folder = Folder(Path(out) if out is not None else Path("out") / config.name)
-    began = time.perf_counter()
+    with joined(device) as world:
+        folder = Folder(Path(out) if out is not None else Path("out") / config.name)
+        began = time.perf_counter()
+        first = world is None or world.first
+        # Rank 0 looks whether the folder may be written, before another rank sees what it has written there.
+        config, finished = _on_first(world, lambda: _begun(folder, config, resume))
+        if finished:
+            return load(folder.path, device if world is None else str(world.device))
+        if config.train.threads:
+            torch.set_num_threads(config.train.threads)
+        where = choose_device(device) if world is None else world.device
+        with taking_turns(world):
+            run = _assemble(config, folder.path, where, data_root)
+        run.fallback = run.fallback or _fallback(folder)
+        _playable(run)
+        if world is not None:
+            agree(run, world, dump(run.config))
+        learner = Learner(run, sharing(run))
+        found = learner.sharing.made_first(lambda: checkpoint.load(folder.checkpoints)) if resume else None
+        checkpoint.take_up(found, folder.checkpoints, run.community, learner.restore)
+        learner.life.expect(run.step)
+        shown = Progress(config.train.steps, enabled=progress and first, start=run.step)
+        try:
+            _learn_and_measure(learner, _Sitting(found is not None, began, plugins), shown)
+        except KeyboardInterrupt:
+            if first:
+                _status(folder, "interrupted", run)
+            raise
+        return learner.sharing.shown()
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """One start of a run: whether it goes on with an earlier one, when it began, and with which plugins."""
+
+    goes_on: bool
+    began: float
+    plugins: tuple[str, ...]
+
+
+def _on_first(world: World | None, make: Callable[[], T]) -> T:
+    return make() if world is None else world.made_by(0, make)
+
+
+def _begun(folder: Folder, config: Config, resume: bool) -> tuple[Config, bool]:
+    """The config to run, and whether the run in the folder is finished already."""
     config = _claim(folder, config, resume)
-    if resume and folder.status.exists() and read_json(folder.status).get("state") == "finished":
-        return load(folder.path, device)
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
-    where = choose_device(device)
-    run = _assemble(config, folder.path, where, data_root)
-    run.fallback = run.fallback or _fallback(folder)
-    _playable(run)
-    learner = Learner(run)
-    found = checkpoint.go_on(folder.checkpoints, run.community, learner.restore) if resume else None
-    learner.life.expect(run.step)
-    before = learner.seconds
-    folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
-    for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
-        cut_back(path, run.step) if found is not None else path.unlink(missing_ok=True)
-    # What happens before a step bears its number: that of the next one is written again.
-    cut_back(folder.events, run.step - 1) if found is not None else folder.events.unlink(missing_ok=True)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    config = run.config  # another one, where the pictures were not to be had
-    asked = dump(config)
-    write_text(folder.config, asked)
-    write_json(folder.env, environment(run, learner.executor, plugins))
-    write_json(folder.pictures, _pictures(run))
-    _status(folder, "running", run)
-    journal = Journal(run, run.step if found is not None else None)
-    shown = Progress(config.train.steps, enabled=progress, start=run.step)
+    return config, resume and folder.status.exists() and read_json(folder.status).get("state") == "finished"
+
+
+def _learn_and_measure(learner: Learner, sitting: _Sitting, shown: Progress) -> None:
+    """Learn and, in the process that writes, measure and report. Raises KeyboardInterrupt once a Ctrl-C is saved."""
+    run, folder, before = learner.run, learner.run.folder, learner.seconds
+    watch = Watch(learner.sharing.shown())
+    if not learner.sharing.first:
+        if not learn(learner, None, shown.update, watch):
+            learner.sharing.wait()  # a process that ends has the others ended, and rank 0 may still be writing
+            raise KeyboardInterrupt
+        return
+    _prepare_folder(learner, sitting)
+    config, looked_at = run.config, learner.sharing.shown()
+    journal = Journal(looked_at, run.step if sitting.goes_on else None)
     try:
         shown.say(
             f"{config.name}: {len(run.gallery.label)} pictures ({run.gallery.source}), {run.game.label}, "
-            f"{config.train.steps} steps, {where}"
+            f"{config.train.steps} steps, {run.gallery.device}"
         )
-        for line in told_of(run, learner.executor):
-            shown.say(line)
-        watch = Watch(run)
-        for line in watch.left_out:
+        for line in [*told_of(run, learner.executor), *learner.sharing.told(), *watch.left_out]:
             shown.say(line)
         if run.step == 0:
-            journal.text("config", asked)
+            journal.text("config", dump(config))
         with shown:
-            done = learn(run, learner, journal, shown.update, watch)
+            done = learn(learner, journal, shown.update, watch)
         if not done:
             _status(folder, "interrupted", run)
+            learner.sharing.wait()
             raise KeyboardInterrupt
         shown.say("measuring: every control, on pictures nobody learned from")
-        summary = summarise(run, journal)
+        summary = summarise(looked_at, journal)
         # The whole way, pictures and measuring included; of earlier sittings only the steps.
-        summary["minutes"] = round((before + time.perf_counter() - began) / 60, 2)
+        summary["minutes"] = round((before + time.perf_counter() - sitting.began) / 60, 2)
         journal.summary(summary)
         write_json(folder.summary, summary)
         _status(folder, "finished", run)
         journal.close()
-        write_report(folder.path, run)
+        write_report(folder.path, looked_at)
         shown.summary(summary)
-    except KeyboardInterrupt:
-        _status(folder, "interrupted", run)
-        raise
     finally:
         journal.close()
-    return run
+
+
+def _prepare_folder(learner: Learner, sitting: _Sitting) -> None:
+    """Take away what a run that goes on will write again, and write down what it is."""
+    run, folder = learner.run, learner.run.folder
+    folder.journal("test").unlink(missing_ok=True)  # half measured, perhaps; it is measured again
+    for path in (folder.metrics, folder.journal("train"), folder.journal("validation")):
+        cut_back(path, run.step) if sitting.goes_on else path.unlink(missing_ok=True)
+    # What happens before a step bears its number: that of the next one is written again.
+    cut_back(folder.events, run.step - 1) if sitting.goes_on else folder.events.unlink(missing_ok=True)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_text(folder.config, dump(run.config))  # another one than was asked for, where its pictures were not to be had
+    write_json(folder.env, environment(run, learner, sitting.plugins))
+    write_json(folder.pictures, _pictures(run))
+    _status(folder, "running", run)
 
 
 def load(path: Path | str, device: str = "cpu") -> Run:
@@ -186,12 +233,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def environment(run: Run, executor: Executor, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What a run ran on: versions, device, engine, executor and why, git commit, seed, command."""
+def environment(run: Run, learner: Learner, plugins: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a run ran on: versions, device, engine, executor and why, ranks, git commit, seed, command."""
     dtype = torch.float64 if run.config.train.dtype == "float64" else torch.float32
     return {
         **surroundings(run.gallery, dtype, run.config.seed, plugins),
-        "executor": {"name": executor.name, "why": executor.why},
+        "executor": {"name": learner.executor.name, "why": learner.executor.why},
+        "ranks": learner.sharing.environment(),
         "fallback": run.fallback,
     }
 

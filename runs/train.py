@@ -1,25 +1,26 @@
 """Learning: the loop, its schedule, what it writes down, and how it goes on exactly where it stopped."""
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from agents.bias import labels
+from agents.bias import Bias, labels
 from agents.groups import group_of
+from agents.meetings import Meetings
 from games import Pictionary, Play, won
 from raster.shapes import Float, Tensor
 from runs import checkpoint
 from runs.describing import describe_split
 from runs.describing.measures import means
 from runs.evidence import gather
-from runs.executors import executor_of
 from runs.folder import append_line
 from runs.journal import Journal, Record
 from runs.life import Life
 from runs.process import asked_to_stop
+from runs.ranks import Here, Sharing
 from runs.run import Run
 from runs.stacked import StackedAdamW
 from runs.steps import by_pace, clip_each, lr_at, means_of, step_each
@@ -32,12 +33,16 @@ Progress = Callable[[int, dict[str, float]], None]
 
 
 class Learner:
-    """One step after another. Everything that a step depends on is in ``state``."""
+    """One step after another. Everything that a step depends on is in ``state``.
 
-    def __init__(self, run: Run) -> None:
+    Where processes share the run (``sharing``; alone when left out), all call the same methods in the same order.
+    """
+
+    def __init__(self, run: Run, sharing: Sharing | None = None) -> None:
         self.run = run
         self.train = run.config.train
-        self.members = run.community.members()
+        self.sharing = sharing or Sharing(run)
+        self.members = {name: each for name, each in run.community.members().items() if self.sharing.holds(name)}
         # One kernel for all parameters where there is one; it has no meta implementation.
         self.fused = run.gallery.device.type in {"cpu", "cuda"}
         decay = self.train.weight_decay
@@ -55,7 +60,7 @@ class Learner:
         self.labels = labels(run.biases)
         self.dealing = torch.Generator().manual_seed(run.config.seed)
         self.meeting = torch.Generator().manual_seed(run.config.seed + 1)
-        self.executor = executor_of(run)
+        self.executor = self.sharing.executor()
         paces = {name: list(groups) for name, groups in self.groups.items()}
         self.parameters = [each for groups in self.groups.values() for group in groups.values() for each in group]
         self.stacked = [
@@ -63,7 +68,12 @@ class Learner:
             for names, stack in (self.executor.stacks() if self.fused else ())
             if len({pace for name in names for pace in paces[name]}) == 1
         ]
-        self.life = Life(run, self.optimisers, paces)
+        self.life = Life(run, self.optimisers, paces, self.sharing)
+        self.remembers = any(type(each).remember is not Bias.remember for each in run.biases)
+        self.meetings: Meetings = []
+        """Who met in the last step."""
+        self._parts: list[str] = []
+        self._judged: dict[int, Play] = {}
         self.happened: list[dict[str, Any]] = []
         self.window: dict[str, list[Tensor]] = {}
         self.seconds = 0.0
@@ -76,90 +86,114 @@ class Learner:
         return group_of(self.run.config.community.groups, side != "receivers", int(slot)).lr
 
     def step(self) -> list[Record]:
-        """Play and learn once; returns a record for each pair that met.
+        """Play and learn once; returns a record for each pair that met and was judged in this process.
 
         Only agents that played learn: the others' gradients are None, so neither momentum nor decay moves them.
         """
         run, step = self.run, self.run.step
         game, gallery = run.config.game, run.gallery
+        self._judged = {}  # nobody keeps the last step's while this one is played
         self.happened = self.life.before(step, lr_at(self.train, step))
         if self.happened:
             self._forget()
         meetings = run.community.sample(self.meeting)
         dealt = [game.deal(gallery, self._split(), self.train.games, self.dealing, step) for _ in meetings]
         cuts = self.life.cuts(meetings)
-        plays = self.executor.play(meetings, [each.to(gallery.device) for each in dealt], cuts)
+        here = self.sharing.play(self.executor, meetings, dealt, cuts)
         parts = [game.parts[each.part].label for each in dealt]
         pushed = [run.community.pushed_by("senders", sender) for sender, _ in meetings]
-        rates = means_of(won(plays)) if plays[0].chosen else None
-        total = self._cost(plays, rates, parts, pushed)
+        rates = means_of(won(list(here.judged.values()))) if game.chooses and here.judged else None
+        total = self._cost(here, rates, parts, pushed)
         for parameter in self.parameters:
             parameter.grad = None
-        total.backward()
+        self.sharing.backward(total)
         self.executor.collect()
         costly = [any(run.biases[number].costs() for number in numbers) for numbers in pushed]
         reached = {pair[0] for pair, cut, cost in zip(meetings, cuts, costly, strict=True) if cost or not cut}
         unreached = {f"senders.{sender}" for sender, _ in meetings if sender not in reached}
         for sender in unreached:
             # Nothing reached it: no gradient, rather than one of zeros that lets its momentum go on.
-            self.members[sender].zero_grad(set_to_none=True)
+            if self.sharing.holds(sender):
+                self.members[sender].zero_grad(set_to_none=True)
         run.trunks.forget()
+        if self.sharing.sum(self.members, meetings):
+            for own in self.stacked:
+                own.stack.gather()
         self._move(lr_at(self.train, step), unreached)
         with torch.no_grad():
+            plays = self.sharing.everybody(here.judged) if self.remembers else here.judged
             for number, each in enumerate(run.biases):
-                for play, numbers in zip(plays, pushed, strict=True):
-                    if number in numbers:
+                for place, play in plays.items():
+                    if number in pushed[place]:
                         each.remember(replace(play, kept=run.community.kept_by(number)))
-            if rates is not None:
+            if game.chooses and self.life.judges:
+                rates = self.sharing.rates(rates, list(here.judged), len(meetings))
                 self.life.remember([s for s, _ in meetings], [r for _, r in meetings], rates)
-        run.step = step + 1
-        return [Record(part, play, *pair) for part, play, pair in zip(parts, plays, meetings, strict=True)]
+        run.step, self.meetings, self._parts, self._judged = step + 1, meetings, parts, here.judged
+        return self._records(here.judged)
+
+    def everybody(self) -> list[Record]:
+        """The records of the last step's pairs, wherever they met."""
+        return self._records(self.sharing.everybody(self._judged))
+
+    def _records(self, plays: Mapping[int, Play]) -> list[Record]:
+        return [Record(self._parts[place], play, *self.meetings[place]) for place, play in plays.items()]
 
     def _cost(
-        self,
-        plays: Sequence[Play],
-        rates: Float[Tensor, " m"] | None,
-        parts: Sequence[str],
-        pushed: Sequence[Sequence[int]],
-    ) -> Tensor:
-        """What a step's plays cost together, game and biases, as it is minimised; and what metrics say of it.
+        self, here: Here, rates: Float[Tensor, " m"] | None, parts: Sequence[str], pushed: Sequence[Sequence[int]]
+    ) -> Tensor | None:
+        """What is played here costs together, game and biases, as it is minimised, and what metrics say of it; None
+        where nothing is.
 
-        ``rates`` are of games won, a play each; ``pushed`` has the numbers of the biases that push each play's sender:
-        the others cost nothing there.
+        ``rates`` are of games won, one for each play that is judged here; ``pushed`` has the numbers of the biases that
+        push each meeting's sender: the others cost nothing there.
         """
         run, step = self.run, self.run.step
-        losses = list(means_of(torch.stack([play.loss for play in plays])).unbind())
-        self._note("loss", losses)
-        for name in plays[0].figures:
-            self._note(name, [play.figures[name].double().mean() for play in plays])
-        if rates is not None:
-            self._note("rate", rates)
-            if len(run.game.parts) > 1:
-                self._note(f"rate/{parts[0]}", rates)
-        if plays[0].round.targets is not None:
-            self._note("balanced", [play.balanced for play in plays])
-        if plays[0].course is not None:
-            self._note("turns", [play.course.taken.double().mean() + 1 for play in plays if play.course is not None])
-        self._note_gradient("loss", losses, plays)
+        plays = list(here.judged.values())
+        losses: dict[int, Tensor] = {}
+        if plays:
+            means = means_of(torch.stack([play.loss for play in plays])).unbind()
+            losses = dict(zip(here.judged, means, strict=True))
+            self._note_game(plays, means, rates, parts[0])
         for number, (name, each) in enumerate(zip(self.labels, run.biases, strict=True)):
-            own = [place for place, numbers in enumerate(pushed) if number in numbers] if each.costs() else []
+            own = [place for place in here.pushed if number in pushed[place]] if each.costs() else []
             if own:
-                kept, some = run.community.kept_by(number), [plays[place] for place in own]
+                kept, some = run.community.kept_by(number), [here.pushed[place] for place in own]
                 costs = [each.cost(replace(play, kept=kept)).mean() for play in some]
                 self._note(name, costs)
                 weighted = [each.weight.at(step) * cost for cost in costs]
                 self._note_gradient(name, weighted, some)
                 for place, cost in zip(own, weighted, strict=True):
-                    losses[place] = losses[place] + cost
-        return torch.stack(losses).sum()
+                    losses[place] = losses[place] + cost if place in losses else cost
+        return torch.stack(list(losses.values())).sum() if losses else None
+
+    def _note_game(
+        self, plays: Sequence[Play], losses: Sequence[Tensor], rates: Float[Tensor, " m"] | None, part: str
+    ) -> None:
+        """What metrics say of some plays beside their biases."""
+        self._note("loss", losses)
+        for name in plays[0].figures:
+            self._note(name, [play.figures[name].double().mean() for play in plays])
+        if rates is not None:
+            self._note("rate", rates)
+            if len(self.run.game.parts) > 1:
+                self._note(f"rate/{part}", rates)
+        if plays[0].round.targets is not None:
+            self._note("balanced", [play.balanced for play in plays])
+        if plays[0].course is not None:
+            self._note("turns", [play.course.taken.double().mean() + 1 for play in plays if play.course is not None])
+        self._note_gradient("loss", losses, plays)
 
     def _move(self, lr: float, unreached: Set[str]) -> None:
         """Take a step with every member that has a gradient: who did not play has none, and stays as it is."""
         done: set[str] = set()
         for own in self.stacked:
             if not unreached & set(own.names) and all(map(self.life.learns, own.names)) and own.ready():
-                own.step(lr * next(iter(self.groups[own.names[0]])), self.train.clip)
+                pace = next(iter(self.groups[own.names[0]]))
+                own.step(lr * pace, self.train.clip)
                 done.update(own.names)
+                for name in own.names:  # checkpoints tell it, whichever way the step was taken
+                    self.optimisers[name].param_groups[0]["lr"] = lr * pace
         moving = {}
         for name in [name for name in self.optimisers if name not in done]:
             gradients = [p.grad for group in self.groups[name].values() for p in group if p.grad is not None]
@@ -211,15 +245,16 @@ class Learner:
         self.window[key] = [total + sums, count + len(values)]
 
     def flush(self) -> dict[str, float]:
-        """The means since the last flush."""
-        means = {key: float(total / count) for key, (total, count) in self.window.items()}
-        self.window = {}
-        return means
+        """The means since the last flush; of all processes in the first, nothing in the others."""
+        window, self.window = self.sharing.merged(self.window), {}
+        return {key: float(total / count) for key, (total, count) in window.items()}
 
     def state(self) -> dict[str, Any]:
         """Everything beside the weights that the next steps depend on: plain types and tensors."""
+        self.window = self.sharing.merged(self.window)
+        optimisers = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
         return {
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "optimisers": self.sharing.at_first(optimisers),
             "generators": {"dealing": self.dealing.get_state(), "meeting": self.meeting.get_state()},
             "executor": self.executor.name,
             "life": self.life.state(),
@@ -235,13 +270,17 @@ class Learner:
         self.dealing.set_state(state["generators"]["dealing"])
         self.meeting.set_state(state["generators"]["meeting"])
         self.life.restore(state["life"])
-        self.window = state["window"]
+        self.window = state["window"] if self.sharing.first else {}
         self.seconds = state["seconds"]
         self.run.step = step
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        checkpoint.save(self.run.folder.checkpoints, self.run.community, self.run.step, self.state())
+        """Write a checkpoint: the same file, however many processes share the run."""
+        own = checkpoint.weights_of(self.run.community)
+        self.sharing.check(own)
+        state, weights = self.state(), self.sharing.at_first(own)
+        if self.sharing.first:
+            checkpoint.write(self.run.folder.checkpoints, weights, self.run.step, state)
 
 
 def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
@@ -274,21 +313,28 @@ def validate(run: Run) -> tuple[dict[str, float], list[Record]]:
     return rates, records
 
 
-def learn(run: Run, learner: Learner, journal: Journal, progress: Progress, watch: Watch | None = None) -> bool:
+def learn(learner: Learner, journal: Journal | None, progress: Progress, watch: Watch) -> bool:
     """Train until the last step; False when a Ctrl-C stopped it (saved, can go on).
 
-    ``watch`` asks the run's probes on the way.
+    Args:
+        learner: who learns.
+        journal: where this process writes; None of one that writes nothing (``learner.sharing.first``).
+        progress: is told how it goes.
+        watch: asks the run's probes on the way.
     """
-    train = run.config.train
+    run, train = learner.run, learner.train
+    shown = learner.sharing.shown()
     has_validation = "validation" in run.gallery.splits
     with asked_to_stop() as stop:
-        while run.step < train.steps and not stop():
+        learner.sharing.listen(stop)
+        while run.step < train.steps and not learner.sharing.halted:
             began = time.perf_counter()
-            played = learner.step()
+            learner.step()
             learner.seconds += time.perf_counter() - began
-            for event in learner.happened:
-                append_line(run.folder.events, event)
             step, last = run.step, run.step == train.steps
+            if journal is not None:
+                for event in learner.happened:
+                    append_line(run.folder.events, event)
             if step % train.log_every == 0 or last:
                 means = learner.flush()
                 line = {
@@ -298,22 +344,28 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress, watc
                     "lr": lr_at(train, step - 1),
                     "seconds": learner.seconds,
                 }
-                line["games_per_second"] = step * train.games * len(played) / learner.seconds
-                append_line(run.folder.metrics, line)
-                journal.scalars("train", line)
-                progress(step, means)
+                line["games_per_second"] = step * train.games * len(learner.meetings) / learner.seconds
+                if journal is not None:
+                    append_line(run.folder.metrics, line)
+                    journal.scalars("train", line)
+                    progress(step, means)
             if step % train.journal_every == 0:
-                journal.plays(step, played)
-            if has_validation and (step % train.validate_every == 0 or last):
+                records = learner.everybody()
+                if journal is not None:
+                    journal.plays(step, records)
+            validates = has_validation and (step % train.validate_every == 0 or last)
+            if validates or watch.falls(step, last):
+                learner.sharing.look()
+            if validates and journal is not None:
                 began = time.perf_counter()
-                rates, records = validate(run)
+                rates, records = validate(shown)
                 learner.seconds += time.perf_counter() - began
                 append_line(run.folder.metrics, {"step": step, "split": "validation", **rates})
                 journal.scalars("validation", {"step": step, **rates})
                 journal.plays(step, records)
                 journal.pictures(step, records)
                 progress(step, {f"validation {key}": value for key, value in rates.items()})
-            if watch is not None and watch.due(step, last):
+            if watch.due(step, last) and journal is not None:
                 began = time.perf_counter()
                 found = watch.ask()
                 learner.seconds += time.perf_counter() - began
@@ -325,4 +377,5 @@ def learn(run: Run, learner: Learner, journal: Journal, progress: Progress, watc
     if run.step < train.steps:
         learner.save()
         return False
+    learner.sharing.look()
     return True

@@ -58,9 +58,13 @@ class Watch:
                 found.append(known[name])
         return found
 
+    def falls(self, step: int, last: bool) -> bool:
+        """Whether probes are asked after ``step`` steps, if there are any."""
+        return self.every is not None and (step % self.every == 0 or last)
+
     def due(self, step: int, last: bool) -> bool:
         """Whether the probes are asked after ``step`` steps."""
-        return bool(self.probes) and self.every is not None and (step % self.every == 0 or last)
+        return bool(self.probes) and self.falls(step, last)
 
     def ask(self) -> dict[str, float]:
         """What the probes find now: a flat line of numbers for metrics.jsonl."""

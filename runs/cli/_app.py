@@ -21,7 +21,7 @@ from runs.cli import (
     _sweep,
     _trace,
 )
-from runs.cli._errors import told
+from runs.cli._errors import ranks, told
 
 _DEBUG = "--debug"
 
@@ -36,9 +36,19 @@ class _Lascaux(TyperGroup):
             args = [_DEBUG, *(each for each in args if each != _DEBUG)]
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if ranks() > 1 and name != "run":
+            from raster.errors import InputError
+
+            raise InputError(f"`{name}` is done by one process", "torchrun", "leave torchrun out")
+        return name, command, rest
+
     def invoke(self, ctx: Any) -> Any:
         def go_on() -> str:
             words = list(ctx.obj)
+            if ranks() > 1:
+                return "go on with: the same torchrun command and --resume"
             if ctx.invoked_subcommand == "sweep":
                 return f"what is missing goes on with: {shlex.join(['lascaux', *words])}"
             if ctx.invoked_subcommand not in ("run", "draw"):

@@ -1,6 +1,7 @@
 """Whatever stops a command, as one line on stderr and an exit code."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -38,7 +39,8 @@ def told(debug: bool, go_on: Callable[[], str]) -> Iterator[None]:
     except KeyboardInterrupt as error:
         if debug:
             traceback.print_exc()
-        typer.echo(f"\nstopped; {go_on()}" if go_on() else "\nstopped", err=True)
+        if not _whose():
+            typer.echo(f"\nstopped; {go_on()}" if go_on() else "\nstopped", err=True)
         raise typer.Exit(STOPPED) from error
     except BrokenPipeError:
         raise  # the reader of our output went away (`| head`): typer ends quietly
@@ -48,8 +50,21 @@ def told(debug: bool, go_on: Callable[[], str]) -> Iterator[None]:
         line, code = line_for(error)
         if debug:
             traceback.print_exc()
-        typer.echo(line, err=True)
+        if type(error).__name__ != "TellsElsewhere":  # another rank tells it in the same words
+            typer.echo(_whose() + line, err=True)
         raise typer.Exit(code) from error
+
+
+def ranks() -> int:
+    """How many processes torchrun has started for this command; 1 without it."""
+    size = os.environ.get("WORLD_SIZE", "1") if "MASTER_ADDR" in os.environ else "1"
+    return int(size) if size.isdecimal() else 1
+
+
+def _whose() -> str:
+    """Whose line it is, where several processes write to one terminal: nothing for the first."""
+    rank = os.environ.get("RANK", "0")
+    return f"rank {rank}: " if ranks() > 1 and rank != "0" else ""
 
 
 def line_for(error: BaseException) -> tuple[str, int]:

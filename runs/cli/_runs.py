@@ -25,6 +25,26 @@ def run(
     from runs.plugins import import_plugins
 
     import_plugins(plugin)  # first: the config knows the biases that are registered when it is imported
+    from runs.ranks import joined
+
+    with joined(device) as world:  # before the config is read: what is wrong with it is then told once
+        folder = _run(source, sets, plugin, out, resume, device, seed, data_root, alone=world is None)
+        if world is None or world.first:
+            typer.echo(f"{folder}")
+
+
+def _run(
+    source: str,
+    sets: list[str],
+    plugin: list[str],
+    out: Path | None,
+    resume: bool,
+    device: str,
+    seed: int | None,
+    data_root: Path | None,
+    alone: bool,
+) -> object:
+    """Run whatever a preset or a file describes; its folder."""
     import runs
     from raster.errors import InputError
     from runs.config import Config
@@ -36,13 +56,12 @@ def run(
     if says(source, "task"):
         from runs import sets as predicting
 
+        if not alone:
+            raise InputError("sets are predicted in one process", source, "leave torchrun out")
         wanted = load(predicting.SetsConfig, source, chosen).config
-        made = predicting.launch(wanted, out=out, resume=resume, device=device, data_root=data_root)
-        typer.echo(f"{made.folder}")
-        return
+        return predicting.launch(wanted, out=out, resume=resume, device=device, data_root=data_root).folder
     config = load(Config, source, chosen).config
-    done = runs.launch(config, out=out, resume=resume, device=device, data_root=data_root, plugins=tuple(plugin))
-    typer.echo(f"{done.folder}")
+    return runs.launch(config, out=out, resume=resume, device=device, data_root=data_root, plugins=tuple(plugin)).folder
 
 
 def report(folder: RunFolder, plugin: Plugins) -> None:

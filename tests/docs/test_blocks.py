@@ -43,6 +43,7 @@ ELSEWHERE = {
     "lascaux study simulate": "needs a browser; tests/runs/study/test_study_simulate.py has one",
     "python play_two.py": "needs the extra rl; tests/games/envs/test_page.py runs it where that is",
     "python train_receiver.py": "needs the extra rl; tests/games/envs/test_page.py runs it for a few steps",
+    "torchrun --nnodes 2": "needs two machines",
     "tensorboard": "serves until it is stopped",
     "python -m http.server": "serves until it is stopped",
 }
@@ -57,6 +58,7 @@ SHORTER = {
     "lascaux run attention.yaml": ["train.steps=5", "measure.test_pools=2"],
     "lascaux run one-eye.yaml": ["train.steps=5", "measure.test_pools=2"],
     "lascaux run heads.yaml": ["train.steps=5", "measure.test_pools=2"],
+    "torchrun --nproc-per-node 2 -m runs.cli run village": ["train.steps=6", "measure.test_pools=12"],
     "lascaux run tracing/lines": ["train.steps=10", "pictures.views=1", "probes=[]"],
     "lascaux run edges.yaml": ["train.steps=10", "pictures.views=1"],
 }

@@ -54,6 +54,24 @@ def test_a_step_of_all_is_the_step_of_each(clip: float) -> None:
             torch.testing.assert_close(value["exp_avg"], theirs[key]["exp_avg"], rtol=1e-5, atol=1e-6)
 
 
+def test_a_stack_takes_the_gradients_that_its_agents_were_given_where_all_have_them() -> None:
+    agents = [nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2)) for _ in range(3)]
+    stack, generator = Stack(agents), torch.Generator().manual_seed(0)
+    stack.gather()
+    assert stack.gradients is None  # nobody has one
+    given = [torch.randn(agent[1].weight.shape, generator=generator) for agent in agents]
+    for agent, gradient in zip(agents[:2], given[:2], strict=True):
+        agent[1].weight.grad = gradient.clone()
+    stack.gather()
+    assert stack.gradients is None  # one has none
+    agents[2][1].weight.grad = given[2].clone()
+    stack.gather()
+    assert stack.gradients is not None and list(stack.gradients) == ["1.weight"]
+    assert torch.equal(stack.gradients["1.weight"], torch.stack(given))
+    stack.gradients["1.weight"].zero_()
+    assert all(not agent[1].weight.grad.any() and agent[0].weight.grad is None for agent in agents)
+
+
 @pytest.mark.parametrize("clip", [0.3, 1e6])
 def test_a_step_of_a_stack_is_the_step_of_each_whoever_stepped_alone_or_was_born_before(clip: float) -> None:
     with torch.random.fork_rng(devices=[]):
