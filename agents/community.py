@@ -12,6 +12,7 @@ from agents.bias import Bias
 from agents.describer import Describer, DescriberConfig
 from agents.events import Event
 from agents.eye import Pictures, View
+from agents.faces import lent, one_eye
 from agents.groups import Group, configs_of, numbers_of
 from agents.heads import Midway
 from agents.meetings import Meetings, Sampler
@@ -287,7 +288,7 @@ class Community(nn.Module):
         self.eyes = nn.ModuleDict()
         """Eyes that the two faces of an agent share, by slot: neither's own parameters."""
         for slot, (draws_as, looks_as) in enumerate(zip(draws, looks, strict=True) if config.both else ()):
-            if isinstance(looks_as, ReceiverConfig) and _one_eye(draws_as, looks_as):
+            if isinstance(looks_as, ReceiverConfig) and one_eye(draws_as, looks_as):
                 draws_with, looks_with = self.senders[slot], self.receivers[slot]
                 assert isinstance(draws_with, Sender)
                 assert isinstance(looks_with, Receiver)
@@ -396,17 +397,3 @@ class Community(nn.Module):
                 named[f"{kind}.{number}"] = module
         named |= {f"eyes.{slot}": module for slot, module in self.eyes.items()}
         return named | {f"biases.{number}": module for number, module in self.kept.items()}
-
-
-def _one_eye(draws: SenderConfig, looks: ReceiverConfig) -> bool:
-    """Whether two faces would have equal eyes."""
-    mine, theirs = ((each.trunk, each.levels, each.hidden, each.dropout) for each in (draws, looks))
-    return mine == theirs
-
-
-def lent(agent: nn.Module, eye: nn.Module | None = None) -> nn.Module:
-    """Take an agent's eye out of its parameters, and give it ``eye`` where there is one; returns what it sees with."""
-    own = agent._modules.pop("eye")
-    assert own is not None
-    agent.__dict__["eye"] = found = own if eye is None else eye
-    return found
