@@ -117,7 +117,7 @@ def sheet(folder: Path) -> None:
     evidence = gather(run, part, "test", 1)
     (play,) = evidence.plays
     page = blank(SHOWN, 3)
-    candidates = play.round.pool[play.round.pool_of].gather(1, play.chosen[:, None])[:, 0]
+    candidates = play.round.pool[play.round.pool_of].gather(1, play.choice[:, None])[:, 0]
     for column in range(SHOWN):
         page.paste(photo(run.gallery.pixels[int(play.round.shown[column])].cpu()), at(column, 0))
         page.paste(drawing(evidence.sketches.strokes[column], 1e-3), at(column, 1))
