@@ -41,6 +41,8 @@ class Leaves:
 class Agents(Shared):
     """Every rank has a block of senders and a block of receivers, and nothing of the others but their configs.
 
+    Of agents that are both it has both faces, and the eye that they share.
+
     All deal all rounds. A sender's rank makes its strokes and pays the biases that push it; a receiver's rank has the
     strokes sent, rasterises and judges them, and sends their gradients back. What all agents share (trunks, what
     biases learn) is on every rank, its gradients summed.
