@@ -41,6 +41,8 @@ PAGE = HERE.parent / "docs" / "results.md"
 PICTURES = ("cifar10", "emoji")
 GAMES = ("original", "oo-same", "oo-different")
 LOSSES = ("", "-perceptual")
+MARK = "<!-- tables -->"
+"""What stands before it in the page is written by hand."""
 #: Communication rates of the submission, STL-10, 96 px, single runs: (game alone, with the perceptual loss).
 PAPER = {"original": (69.0, 66.0), "oo-same": (96.3, 93.0), "oo-different": (87.0, 86.3)}
 CONTROLS = ("chance", "blank", "shuffled", "untrained", "ceiling")
@@ -91,8 +93,8 @@ def pictures(name: str, cifar10: Path | None) -> list[str]:
 
 
 def page(done: dict[str, Any]) -> str:
-    """``docs/results.md``: a table for each set of pictures, and what it says beside the paper's."""
-    parts = [_HEAD.format(**done["about"])]
+    """The tables of ``docs/results.md``, one for each set of pictures, and what each says beside the paper's."""
+    parts = [_MADE.format(**done["about"]) + "\n"]
     for name in PICTURES:
         found = {
             (game, loss): [done["runs"][key] for key in sorted(done["runs"]) if _is(key, f"{name}-{game}{loss}")]
@@ -160,19 +162,7 @@ def _said(found: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-_HEAD = """# Results: the table of Learning to Draw, on a laptop
-
-Written by `python benchmarks/learning_to_draw.py`, which trains the presets `learning-to-draw/...`. {machine},
-{cores} cores, one thread a run, torch {torch}. Three games: *original* (its own photo among any 100 photos), *oo-same*
-(its own photo, one candidate a class, ten of them), *oo-different* (another photo of its class, one candidate a
-class). Chance is 1 % and 10 %. Nothing here was chosen by the test, which each run reads once.
-
-The paper's figures (submission, single runs) are for STL-10 at 96 px with VGG16 and 250 epochs on a GPU; these runs
-see other pictures, smaller, with a lighter trunk, for minutes. So only directions can be compared: original < different
-< same, and a perceptual loss that costs little. *Iconicity*: how often an independent trunk (the judge) finds the
-sketch's own photo among those shown on its pool; its chance is 1 in 100 and 1 in 10. *Ceiling*: the receiver is given
-the sender's photo.
-"""
+_MADE = """{machine}, {cores} cores, one thread a run, torch {torch}."""
 
 
 def main() -> None:
@@ -196,7 +186,7 @@ def main() -> None:
                     RESULTS.write_text(json.dumps(done, indent=1) + "\n")
                 found = done["runs"][key]
                 print(f"{key}: rate {found['rate']:.3f}, iconicity {found['iconicity']:.3f}", flush=True)
-    PAGE.write_text(page(done))
+    PAGE.write_text(PAGE.read_text().split(MARK)[0] + MARK + "\n\n" + page(done))
 
 
 if __name__ == "__main__":
