@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _cases import about, spread, told, write
+from _cases import RESULTS, about, spread, told, write
 
 from runs.process import settle
 
@@ -109,6 +109,29 @@ def ratio(found: dict[str, Any], one: str, other: str) -> float:
     return round(found[one]["cpu_ms_a_step"]["median"] / found[other]["cpu_ms_a_step"]["median"], 3)
 
 
+def curve(rows: dict[str, Any]) -> None:
+    """``docs/communities-cost.svg``: games a CPU second, and a pair's part of a step, by the number of pairs."""
+    from matplotlib.figure import Figure
+
+    pairs = [int(label.split()[0]) for label in rows]
+    figure = Figure(figsize=(8, 2.8), layout="constrained")
+    games, part = figure.subplots(1, 2)
+    games.plot(pairs, [row["games_per_cpu_second"] for row in rows.values()], "o-", color="black")
+    games.set(xscale="log", ylim=(0, None), xlabel="pairs", ylabel="games a CPU second")
+    least, median, most = (
+        [row["cpu_ms_a_step"][each] / n for n, row in zip(pairs, rows.values(), strict=True)]
+        for each in ("least", "median", "most")
+    )
+    part.fill_between(pairs, least, most, color="0.8")
+    part.plot(pairs, median, "o-", color="black")
+    part.set(xscale="log", ylim=(0, None), xlabel="pairs", ylabel="CPU ms a pair and step")
+    for axis in (games, part):
+        axis.set_xticks(pairs, [str(each) for each in pairs], minor=False)
+        axis.minorticks_off()
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS.parent.parent / "docs" / "communities-cost.svg", metadata={"Date": None})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -137,6 +160,7 @@ def main() -> None:
     for label, value in found["ratios"].items():
         print(f"{label:60} {value:.2f}")
     write("communities.json", found)
+    curve(found["by pairs"])
 
 
 if __name__ == "__main__":
