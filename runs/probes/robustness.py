@@ -166,8 +166,8 @@ def _together(evidence: Evidence, some: Sequence[_Some]) -> Iterator[list[_Some]
 
 
 def _scores(
-    evidence: Evidence, pools: Sequence[_Some], canvas: Float[Tensor, "b *ink h w"]
-) -> list[Float[Tensor, "b k"]]:
+    evidence: Evidence, pools: Sequence[_Some], canvas: Float[Tensor, "n *ink h w"]
+) -> list[Float[Tensor, "_ k"]]:
     """The scores of games that one pair played, pool by pool; the canvases are those of all of them."""
     pair = evidence.run.pair(*evidence.pairs[pools[0].pool])
     read = pair.read(canvas).split([len(each.rows) for each in pools])

@@ -124,7 +124,7 @@ def test_what_comes_again_is_looked_at_once(small: Make, tmp_path: Path) -> None
             each.add_(0.1)
     watch.ask()
     assert once < trunk.passes < 2 * once  # photos and what untrained senders draw are the same
-    assert all(len(each.places) for each in watch.memo.values())
+    assert all(len(places) for places, _ in watch.memo.values())
 
 
 def test_numbers_that_are_none_are_left_out_of_a_line() -> None:
