@@ -45,9 +45,9 @@ CONDITIONS = {
 }
 SETTING = [
     f"train.steps={STEPS}",
-    "train.validate_every=600",
+    "train.validate_every=100",
     "train.checkpoint_every=200",
-    "measure={validation_pools: 1, test_pools: 2, probes_every: null}",
+    "measure={validation_pools: 2, test_pools: 2, probes_every: null}",
     "probes=[rate]",
 ]
 
