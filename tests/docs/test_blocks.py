@@ -37,6 +37,7 @@ ELSEWHERE = {
     "git clone": "needs a network, and an address",
     "cd lascaux": "follows git clone",
     "lascaux run demo": "takes minutes and fetches pictures; tests/presets runs it small",
+    "lascaux run another-hand": "takes minutes and fetches pictures; tests/presets runs it small",
     "lascaux study score": "needs people's answers; tests/runs/study makes some",
     "lascaux study serve": "serves until it is stopped; tests/cli/test_studies.py stops it",
     "lascaux study stand-ins": "needs a study; tests/runs/study/test_study_stand_ins.py makes some",
