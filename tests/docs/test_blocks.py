@@ -59,7 +59,11 @@ SHORTER = {
     "lascaux run attention.yaml": ["train.steps=5", "measure.test_pools=2"],
     "lascaux run one-eye.yaml": ["train.steps=5", "measure.test_pools=2"],
     "lascaux run heads.yaml": ["train.steps=5", "measure.test_pools=2"],
-    "torchrun --nproc-per-node 2 -m runs.cli run village": ["train.steps=6", "measure.test_pools=12"],
+    "torchrun --nproc-per-node 2 -m runs.cli run village": [
+        "train.steps=6",
+        "measure.test_pools=12",
+        "community.events=[]",
+    ],
     "lascaux run tracing/lines": ["train.steps=10", "pictures.views=1", "probes=[]"],
     "lascaux run edges.yaml": ["train.steps=10", "pictures.views=1"],
 }
