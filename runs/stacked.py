@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch.optim.adamw import adamw
 
 from agents.stack import Stack
 from raster.shapes import Float, Tensor
+from runs.steps import adamw_of
 
 
 class StackedAdamW:
@@ -90,21 +90,13 @@ class StackedAdamW:
         scale: Float[Tensor, " n"] = (clip / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
         for each in flat:
             each.mul_(scale[:, None])
-        (beta1, beta2), eps, decay = (self._optimisers[0].defaults[key] for key in ("betas", "eps", "weight_decay"))
-        adamw(
+        adamw_of(
+            self._optimisers[0],
             [self.stack.tensors[key] for key in gradients],
             list(gradients.values()),
             [self._means[key] for key in gradients],
             [self._squares[key] for key in gradients],
-            [],
             [self._first[key] for key in gradients],
-            fused=True,
-            amsgrad=False,
-            beta1=beta1,
-            beta2=beta2,
-            lr=lr,
-            weight_decay=decay,
-            eps=eps,
-            maximize=False,
+            lr,
         )
         self._steps[1:] = self._steps[0]

@@ -99,21 +99,42 @@ def step_each(optimisers: Sequence[torch.optim.Optimizer]) -> None:
                 found.setdefault(group["lr"], []).append(each)
     for lr, each_of in found.items():
         parameters, gradients, means, squares, steps = (list(column) for column in zip(*each_of, strict=True))
-        (beta1, beta2), eps, decay = (optimisers[0].defaults[key] for key in ("betas", "eps", "weight_decay"))
-        with torch.no_grad():
-            adamw(
-                parameters,
-                gradients,
-                means,
-                squares,
-                [],
-                steps,
-                fused=True,
-                amsgrad=False,
-                beta1=beta1,
-                beta2=beta2,
-                lr=lr,
-                weight_decay=decay,
-                eps=eps,
-                maximize=False,
-            )
+        adamw_of(optimisers[0], parameters, gradients, means, squares, steps, lr)
+
+
+@torch.no_grad()
+def adamw_of(
+    optimiser: torch.optim.Optimizer,
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    steps: list[Tensor],
+    lr: float,
+) -> None:
+    """One fused step of AdamW, in place, with the betas, epsilon and decay of an optimiser.
+
+    Args:
+        optimiser: whose constants.
+        parameters: what moves; ``gradients``, ``means`` and ``squares`` (their first and second moments) have their
+            shapes.
+        steps: how many steps each has taken, scalars, which are counted on.
+        lr: the step size.
+    """
+    (beta1, beta2), eps, decay = (optimiser.defaults[key] for key in ("betas", "eps", "weight_decay"))
+    adamw(
+        parameters,
+        gradients,
+        means,
+        squares,
+        [],
+        steps,
+        fused=True,
+        amsgrad=False,
+        beta1=beta1,
+        beta2=beta2,
+        lr=lr,
+        weight_decay=decay,
+        eps=eps,
+        maximize=False,
+    )
