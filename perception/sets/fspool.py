@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from perception.sets.elements import at_least_one, cleaned
-from perception.sets.sorting import Order, ranks, relaxed_sort, sort
+from perception.sets.sorting import Order, by_rank, relaxed_sort, sort
 from raster.errors import InputError
 from raster.shapes import Bool, Float, Tensor
 
@@ -77,8 +77,7 @@ class FSPool(nn.Module):
             return self.ordered(x, mask)[0]
         # The same sum in the order of the slots: each value times the weight of the rank that it has.
         x = cleaned(x, mask)
-        weights = self.weights(x.shape[1], mask).expand_as(x).gather(1, ranks(x, mask))
-        return (x * weights).sum(1)
+        return (x * by_rank(self.weights(x.shape[1], mask), x, mask)).sum(1)
 
 
 class FSUnpool(nn.Module):

@@ -1,10 +1,11 @@
 """Sorting each channel of a set by itself, hard or relaxed, and the way back."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from raster.shapes import Bool, Float, Int, Tensor
+from raster.shapes import Bool, Float, Int, Tensor, UInt8
 
 FEW = 32
 """Elements up to which comparing all pairs is cheaper than a sort."""
@@ -50,13 +51,23 @@ def ranks(x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None) ->
     elements in a fifteenth of the time of a sort.
     """
     x = x.detach() if mask is None else x.detach().masked_fill(~mask[..., None], -torch.inf)
-    if x.device.type != "cpu" or x.shape[1] > FEW or x.dtype not in {torch.float32, torch.float64}:
+    if not _few(x):
         return x.sort(dim=1, descending=True, stable=True).indices.argsort(1)
-    from perception.sets._ranks import ranked  # numba takes a moment to import
+    return _places(x).long()
 
-    places = torch.zeros(x.shape, dtype=torch.long)
-    ranked(x.contiguous().numpy(), places.numpy())
-    return places
+
+def by_rank(
+    weights: Float[Tensor, "#b n c"], x: Float[Tensor, "b n c"], mask: Bool[Tensor, "b n"] | None = None
+) -> Float[Tensor, "b n c"]:
+    """For each value of `x` the weight of the rank that it has in its channel (`ranks`), [B, N, C].
+
+    Differentiable in the weights, as often as wanted; the ranks have no gradient. On the CPU small sets without a mask
+    take compiled code that makes no index of eight bytes a number: this is asked in every inner step of a DSPN.
+    """
+    if mask is not None or not _few(x) or x.dtype != weights.dtype:
+        return weights.expand_as(x).gather(1, ranks(x, mask))
+    picked: Tensor = _Picked.apply(weights[0], _places(x.detach()))
+    return picked
 
 
 def relaxed_sort(
@@ -90,3 +101,53 @@ def relaxed_sort(
 def _inside(mask: Bool[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
     """Which ranks are taken: the first n of each set."""
     return torch.arange(mask.shape[1], device=mask.device) < mask.sum(1, keepdim=True)
+
+
+def _few(x: Float[Tensor, "b n c"]) -> bool:
+    """Whether its ranks are found by comparing all pairs."""
+    return x.device.type == "cpu" and x.shape[1] <= FEW and x.dtype in {torch.float32, torch.float64}
+
+
+def _places(x: Float[Tensor, "b n c"]) -> UInt8[Tensor, "b n c"]:
+    """The ranks of a small set, compiled."""
+    from perception.sets._ranks import ranked  # numba takes a moment to import
+
+    places = torch.empty(x.shape, dtype=torch.uint8)
+    ranked(x.contiguous().numpy(), places.numpy())
+    return places
+
+
+class _Picked(torch.autograd.Function):
+    """``values[places]`` channel by channel: [N, C] -> [B, N, C]."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, places: Tensor) -> Tensor:
+        from perception.sets._ranks import picked
+
+        ctx.save_for_backward(places)
+        found = torch.empty(places.shape, dtype=values.dtype)
+        picked(values.detach().contiguous().numpy(), places.numpy(), found.numpy())
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return _Gathered.apply(given, places), None
+
+
+class _Gathered(torch.autograd.Function):
+    """The transpose of `_Picked`: [B, N, C] -> [N, C]."""
+
+    @staticmethod
+    def forward(ctx: Any, given: Tensor, places: Tensor) -> Tensor:
+        from perception.sets._ranks import gathered
+
+        ctx.save_for_backward(places)
+        sums = given.new_zeros(places.shape[1:])
+        gathered(given.detach().contiguous().numpy(), places.numpy(), sums.numpy())
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return _Picked.apply(given, places), None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from perception.sets import FSPool, FSUnpool
-from perception.sets.sorting import ranks, relaxed_sort, sort
+from perception.sets.sorting import by_rank, ranks, relaxed_sort, sort
 from raster.errors import InputError
 
 
@@ -220,3 +220,16 @@ def test_ranks_say_where_a_stable_sort_puts_each_value_ties_included(
         found = ranks(x, there)
         inside = torch.ones_like(mask) if there is None else there
         assert torch.equal(found[inside], order.argsort(1)[inside])
+
+
+@settings(max_examples=20)
+@given(batch=st.integers(1, 3), slots=st.integers(1, 6), channels=st.integers(1, 3), seed=st.integers(0, 999))
+def test_weights_by_rank_are_those_of_the_index_and_so_are_their_first_and_second_derivatives(
+    batch: int, slots: int, channels: int, seed: int
+) -> None:
+    x = drawn(batch, slots, channels, seed=seed)
+    weights = drawn(1, slots, channels, seed=seed + 1).requires_grad_()
+    assert torch.equal(by_rank(weights, x), weights.expand_as(x).gather(1, ranks(x)))
+    assert torch.equal(by_rank(weights, x.float()), weights.expand_as(x).gather(1, ranks(x.float())))  # two types
+    assert torch.autograd.gradcheck(lambda w: by_rank(w, x), weights)
+    assert torch.autograd.gradgradcheck(lambda w: by_rank(w, x).square(), weights)
