@@ -35,13 +35,14 @@ from runs.sets.learner import SetLearner, set_loss  # noqa: E402
 
 PATH = RESULTS / "sets-learning.json"
 MLP = "decoder={kind: mlp, hidden: [256, 256]}"
+WIDE = "latent=256"
 DEEPSETS = "decoder={kind: idspn, encoder: {kind: deepsets}, steps: 20, rate: 1.0}"
 
 #: Part, what learns, steps, steps between two looks, the preset and what is changed in it.
 RUNS: dict[str, dict[str, tuple[int, int, str, list[str]]]] = {
     "autoencoder": {
-        "mlp": (1000, 1000, "objects", ["encoder={kind: fspool}", MLP, "measure.inner=[]", "measure.sets=500"]),
-        "dspn": (200, 20, "objects", ["train.lr=1e-2", "measure.sets=500"]),
+        "mlp": (1000, 1000, "objects", [WIDE, "encoder={kind: fspool}", MLP, "measure.inner=[]", "measure.sets=500"]),
+        "dspn": (140, 10, "objects", [WIDE, "train.lr=2e-2", "measure.sets=500"]),
     },
     "polygons": {
         "mlp": (1000, 250, "polygons", [MLP, "measure.inner=[]"]),

@@ -100,21 +100,37 @@ def _encoder(config: SetsConfig, shape: Sequence[int]) -> nn.Module | None:
     if isinstance(encoder, VectorEncoder):
         return _layers([shape[0], *encoder.hidden, latent])
     if isinstance(encoder, ConvnetEncoder):
-        net = Convnet(shape[0], encoder.channels, encoder.norm)
+        norm = encoder.norm
+        net = Convnet(shape[0], encoder.channels, "none" if norm == "batch" else norm)
         c, h, w = net.shape(shape[1], shape[2])
-        return nn.Sequential(net, nn.Flatten(), nn.Linear(c * h * w, latent))
+        return nn.Sequential(_BatchNormed(net) if norm == "batch" else net, nn.Flatten(), nn.Linear(c * h * w, latent))
     if isinstance(encoder, TrunkEncoder):
-        return nn.Sequential(
-            nn.Conv2d(shape[0], encoder.channels, 1),
-            nn.ReLU(),
-            nn.Flatten(),
-            *_layers([encoder.channels * shape[1] * shape[2], encoder.hidden, latent]),
-        )
+        return _head(shape, encoder.channels, latent)
     if isinstance(encoder, ResNetEncoder):
         return _resnet(encoder, latent)
     made = build_set_encoder(encoder, config.task.channels, latent)
     assert isinstance(made, nn.Module)
     return made
+
+
+class _BatchNormed(nn.Module):
+    """A `Convnet` with BatchNorm after each convolution: [B, Cin, H, W] -> [B, C, h, w], from 4 pixels up.
+
+    No agent has one, whose lessons must not hang on its neighbours in a batch; here nobody plays.
+    """
+
+    def __init__(self, net: Convnet) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for layer in net.layers:
+            layers.append(layer)
+            if isinstance(layer, nn.Conv2d):
+                layers.append(nn.BatchNorm2d(layer.out_channels))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Float[Tensor, "b cin h w"]) -> Float[Tensor, "b c h2 w2"]:
+        """Features of pictures."""
+        return self.layers(x)
 
 
 def _layers(widths: Sequence[int]) -> nn.Sequential:
@@ -123,6 +139,16 @@ def _layers(widths: Sequence[int]) -> nn.Sequential:
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def _head(shape: Sequence[int], channels: Sequence[int], latent: int) -> nn.Sequential:
+    """From feature maps [B, C, h, w], each channel brought to one scale first, to the latent."""
+    layers: list[nn.Module] = [nn.BatchNorm2d(shape[0])]
+    c, h, w = shape
+    for after in channels:
+        layers += [nn.Conv2d(c, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        c, h, w = after, (h + 1) // 2, (w + 1) // 2
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(c * h * w, latent))
 
 
 def _resnet(config: ResNetEncoder, latent: int) -> nn.Sequential:

@@ -137,7 +137,7 @@ def test_a_folder_that_is_wrong_is_told_in_a_line(pictures: Small, clevr: Path, 
 
 def test_a_frozen_trunk_looks_at_each_picture_once(pictures: Small) -> None:
     trunk = TimmTrunk(name="test_resnet", weights="random")
-    config = pictures(encoder={"kind": "trunk", "trunk": trunk.model_dump(), "level": 1, "channels": 4, "hidden": 8})
+    config = pictures(encoder={"kind": "trunk", "trunk": trunk.model_dump(), "level": 1, "channels": [4]})
     trunks = Trunks(CPU)
     data = load_data(config.task, config.encoder, 0, CPU, None, trunks)
     assert trunks.passes == 8 + 4 + 4
