@@ -4,12 +4,13 @@
 
 ``autoencoder``: the objects of scenes, encoded and decoded again; after how many steps DSPN is where an MLP is after
 1,000. ``polygons``: a turn to the corners of an octagon; the worst of 1,000 held-out sets after equally many steps.
+``unpooling``: the corners to the same corners; one FSPool encoder before its unpooling and before an MLP.
 ``numbering``: eight elements of two classes, numbered within their class; parts of held-out sets without a mistake.
 ``multisets``: four random vectors, each twice, decoded from a start where all slots are equal.
 
 The presets `sets/...` on one thread. A run is written as soon as it is done and is not run again; one that is killed
-begins anew. The figures are of the test. DSPN's rate in ``autoencoder`` was chosen among three
-on validation; the others are the presets' own.
+begins anew. The figures are of the test. DSPN's rate and the latent in ``autoencoder`` were chosen on validation; the
+others are the presets' own.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from _cases import RESULTS, about, spread  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from games.scenes import numbered_rightly  # noqa: E402
-from perception.sets import ImplicitDSPN  # noqa: E402
+from perception.sets import FSPool, FSUnpool, ImplicitDSPN, hungarian  # noqa: E402
 from runs.folder import write_text  # noqa: E402
 from runs.loading import load  # noqa: E402
 from runs.sets import Data, SetPredictor, SetsConfig, answer, load_data, measured  # noqa: E402
@@ -50,6 +51,10 @@ RUNS: dict[str, dict[str, tuple[int, int, str, list[str]]]] = {
         "mlp, constant rate": (1000, 250, "polygons", [MLP, "measure.inner=[]", "train.flat=1"]),
         "dspn, constant rate": (1000, 250, "polygons", ["train.flat=1"]),
     },
+    "unpooling": {
+        "fspool": (1000, 250, "polygons", []),
+        "mlp": (1000, 250, "polygons", []),
+    },
     "numbering": {
         "idspn": (1000, 200, "numbering", []),
         "deepsets": (1000, 200, "numbering", []),
@@ -60,7 +65,13 @@ RUNS: dict[str, dict[str, tuple[int, int, str, list[str]]]] = {
         "idspn with deepsets": (300, 100, "multisets", [DEEPSETS, "tune=true"]),
     },
 }
-JUDGED = {"autoencoder": "loss", "polygons": "worst", "numbering": "exact", "multisets": "distance"}
+JUDGED = {
+    "autoencoder": "loss",
+    "polygons": "worst",
+    "unpooling": "worst",
+    "numbering": "exact",
+    "multisets": "distance",
+}
 
 
 class Equivariant(nn.Module):
@@ -96,6 +107,45 @@ def equivariant(config: SetsConfig, data: Data, steps: int, every: int, attentio
                 sets = net(held.given)
             exact = 100 * float(numbered_rightly(sets, held.given).mean())
             found.append({"step": step, "loss": float(loss(sets, held.wanted).mean()), "exact": exact})
+    return found
+
+
+class Pooled(nn.Module):
+    """Points to a vector by FSPool, and back: to each point by the sort that it came with, or to all by an MLP."""
+
+    def __init__(self, slots: int, unpooling: bool, latent: int = 16, width: int = 64) -> None:
+        super().__init__()
+        self.each = nn.Sequential(nn.Linear(2, width), nn.ReLU(), nn.Linear(width, latent))
+        self.pool, self.back = FSPool(latent, 20, "relaxed"), FSUnpool(latent, 20) if unpooling else None
+        last = 2 if unpooling else 2 * slots
+        self.out = nn.Sequential(nn.Linear(latent, width), nn.ReLU(), nn.Linear(width, last))
+
+    def forward(self, points: Tensor) -> Tensor:
+        vector, order = self.pool.ordered(self.each(points))
+        vector = vector if self.back is None else self.back(vector, order, points.shape[1])
+        return self.out(vector).reshape(points.shape)
+
+
+def unpooled(config: SetsConfig, data: Data, steps: int, every: int, unpooling: bool) -> list[dict[str, float]]:
+    """Corners in any order to the same corners. Unpooling knows whose each answer is; an MLP's are assigned."""
+    held, found = data.held("test", config.measure.sets), []
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(config.seed)
+        net = Pooled(held.wanted.shape[1], unpooling)
+    adam, dealing = torch.optim.Adam(net.parameters(), 1e-3), torch.Generator().manual_seed(config.seed)
+    for step in range(1, steps + 1):
+        points = data.train(config.train.batch, dealing).wanted[..., :2]
+        points = points[:, torch.randperm(points.shape[1], generator=dealing)]
+        answers = net(points)
+        loss = (answers - points).square().mean() if unpooling else hungarian(answers, points).mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        if step % every == 0:
+            with torch.no_grad():
+                sets = torch.cat([net(held.wanted[..., :2]), held.wanted[..., 2:]], -1)
+            row = measured(config, sets, held, samples=1)
+            found.append({"step": step, **{name: row[name]["value"] for name in row}})
     return found
 
 
@@ -135,7 +185,9 @@ def one(part: str, who: str, seed: int) -> dict[str, Any]:
     config = load(SetsConfig, f"sets/{preset}", [*sets, f"seed={seed}", *schedule]).config
     data = load_data(config.task, config.encoder, config.seed, torch.device("cpu"), say=print)
     began = time.process_time()
-    if who in ("deepsets", "transformer"):
+    if part == "unpooling":
+        curve = unpooled(config, data, steps, every, who == "fspool")
+    elif who in ("deepsets", "transformer"):
         curve = equivariant(config, data, steps, every, who == "transformer")
     else:
         curve = learned(config, data, steps, every, part == "multisets")

@@ -20,7 +20,7 @@ from runs.sets import SetPredictor, SetsConfig, load_data  # noqa: E402
 from runs.sets.learner import SetLearner  # noqa: E402
 
 FEW = {"objects": ["task.count=500", "task.held=50"]}
-FEW["state"] = FEW["boxes"] = ["task.scenes.count=200", "task.scenes.held=50"]
+FEW["state"] = FEW["state-trunk"] = FEW["boxes"] = ["task.scenes.count=200", "task.scenes.held=50"]
 STEPS = 8
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows: dict[str, Any] = {}
-    for name in ("polygons", "multisets", "numbering", "points", "objects", "state", "boxes"):
+    for name in ("polygons", "multisets", "numbering", "points", "objects", "state", "state-trunk", "boxes"):
         config = load(SetsConfig, f"sets/{name}", FEW.get(name, [])).config
         data = load_data(config.task, config.encoder, config.seed, torch.device("cpu"))
         model = SetPredictor(config, data.held("validation", 1).given.shape[1:])

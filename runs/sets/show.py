@@ -88,12 +88,17 @@ def boxes(said: Float[Tensor, "n 5"], true: Float[Tensor, "m 5"], picture: UInt8
 
 
 def scene(said: Float[Tensor, "n 19"]) -> Markup:
-    """The scene that a set says, as a picture: from the camera's mean place, where a set tells no other."""
+    """The scene that a set says, as a picture."""
+    picture = imagined(said, SIDE * 3 // 2, SIDE)
+    return Markup(f'<img src="{as_data_uri(picture)}" alt="the scene that is said">')  # noqa: S704 (bytes only)
+
+
+def imagined(said: Float[Tensor, "n 19"], width: int, height: int) -> UInt8[Tensor, "3 {height} {width}"]:
+    """The scene that a set says, from the camera's mean place, where a set tells no other."""
     told = from_set(said)
     told = type(told)(tuple(thing for thing in told.things if max(map(abs, thing.coords)) < 6), told.directions)
-    made = render(told, Camera.at(np.zeros(3)), np.array(LAMPS), SIDE * 3 // 2, SIDE, 2)
-    picture = torch.from_numpy(made.pixels).permute(2, 0, 1)
-    return Markup(f'<img src="{as_data_uri(picture)}" alt="the scene that is said">')  # noqa: S704 (bytes only)
+    made = render(told, Camera.at(np.zeros(3)), np.array(LAMPS), width, height, 2)
+    return torch.from_numpy(made.pixels).permute(2, 0, 1)
 
 
 def photo(picture: UInt8[Tensor, "3 h w"]) -> Markup:
