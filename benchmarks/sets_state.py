@@ -45,7 +45,7 @@ OUT = Path("out/sets-state")
 
 #: What each decoder has of its own; the rest is the preset's.
 DECODERS = {
-    "mlp": ["decoder={kind: mlp, hidden: [512, 512]}", "measure.inner=[]"],
+    "mlp": ["decoder={kind: mlp, hidden: [512, 512]}", "measure.inner=[]", "train.late_steps=null"],
     "dspn": [
         "decoder={kind: dspn, encoder: {kind: fspool, hidden: [128, 128]}, steps: 10, rate: 50.0}",
         "measure.inner=[10, 20, 30]",
