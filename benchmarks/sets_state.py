@@ -140,7 +140,8 @@ def kept(name: str) -> Path:
     return OUT / name.replace(" ", "-").replace(",", "")
 
 
-SHOWN = ("loss", "AP_inf", "AP_1", "AP_0.5", "AP_0.25", "AP_0.125", "AP_0.0625")
+SHOWN = {"loss": ".4f", "AP_inf": ".1f", "AP_1": ".1f", "AP_0.5": ".2f", "AP_0.25": ".2f", "AP_0.125": ".3f"}
+"""The figures of a row, and how each is written."""
 
 
 def table(done: dict[str, Any], names: dict[str, list[str]], split: str) -> list[str]:
@@ -149,15 +150,16 @@ def table(done: dict[str, Any], names: dict[str, list[str]], split: str) -> list
     for decoder, keys in names.items():
         runs = [done[key] for key in keys]
         for inner in (key for key in runs[0][split] if key != "n"):
-            cells = [decoder, inner, str(len(runs)), _spread([run["steps"] for run in runs])]
-            cells += [_spread([run[split][inner][name][0] for run in runs]) for name in SHOWN]
+            cells = [decoder, inner, str(len(runs)), _spread([run["steps"] for run in runs], ".0f")]
+            for name, form in SHOWN.items():
+                cells.append(_spread([run[split][inner][name][0] for run in runs], form))
             found.append(f"| {' | '.join(cells)} |")
     return found
 
 
-def _spread(values: list[float]) -> str:
-    middle = f"{statistics.median(values):.3g}" if max(values) < 1000 else f"{statistics.median(values):.0f}"
-    return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g})"
+def _spread(values: list[float], form: str) -> str:
+    middle, least, most = (format(each, form) for each in (statistics.median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
 
 
 def main() -> None:
