@@ -52,6 +52,10 @@ TRUNK = {"kind": "timm", "name": "packaged"}
             {"task": {"kind": "state"}, "encoder": {"kind": "convnet"}, "train": {"batch": 1}},
             "encoder: a batch of one has no spread",
         ),
+        (
+            {"task": {"kind": "state"}, "encoder": {"kind": "trunk", "trunk": TRUNK}, "train": {"batch": 1}},
+            "encoder: a batch of one has no spread",
+        ),
         ({"measure": {"inner": [0]}}, "greater than or equal to 1"),
         ({"trainn": {}}, "Extra inputs"),
     ],
